@@ -1,0 +1,816 @@
+"""What an operation is: forward on arrays, and one derivative rule per differentiable argument.
+
+    class Mul(Binary):
+        symbol, forward = "×", np.multiply
+        def dx(g, y): return g * y
+        def dy(g, x): return g * x
+
+A rule's parameters name what it reads: the upstream gradient first, then arguments of `forward`, `out` (the result) or
+`<argument>_shape`. Only what is named is kept, and only while an input needs it. Rules are plain NumPy: given Tensors
+the same lines record themselves, which gives the next order. The class is read once, when it is created.
+
+A fused operation may return (result, kept) from `forward` and read `kept`, an array of its own, in a fast rule; the
+rule `composed_d<argument>`, which does not read it, then serves the higher orders.
+
+An application that records makes an instance of its class: that instance is the node of the graph.
+"""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import operator
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+import numpy as np
+
+from minigrad import dtypes, modes
+from minigrad.errors import DtypeError, GraphError, ShapeError, describe, describe_all
+
+if TYPE_CHECKING:
+    from minigrad.tensor import Tensor
+
+Array = np.ndarray[Any, Any]
+R = TypeVar("R")
+
+ndarray = np.ndarray
+new = object.__new__
+clock = itertools.count(1).__next__  # numbers nodes and stamps writes: a saved value is stale if written after its node
+is_recording = modes.recording.get
+
+UFUNCS: dict[Any, type[Function]] = {}  # NumPy's own functions and the operations that differentiate them
+OPERATIONS: list[type[Function]] = []
+RESULT, KEPT = -1, -1000  # slots of saved values, see Function._slot
+
+# The same loops as the ufuncs, without the ufunc machinery: ten times faster on NumPy scalars.
+OPERATORS: dict[Any, Callable[..., Any]] = {
+    np.add: operator.add,
+    np.subtract: operator.sub,
+    np.multiply: operator.mul,
+    np.true_divide: operator.truediv,
+    np.negative: operator.neg,
+    np.positive: operator.pos,
+    np.matmul: operator.matmul,
+}
+
+
+class Leaf:
+    """Marks a tensor that the user made and that requires grad: the graph's edge to it is the tensor itself."""
+
+    def __repr__(self) -> str:
+        return "LEAF"
+
+
+LEAF = Leaf()
+
+
+class TensorCore:
+    """The four fields of a tensor. `minigrad.tensor.Tensor` is the class made of it; operations create that one.
+
+    `_data`  a NumPy array, or a NumPy scalar (0-d results stay scalars: twice as fast)
+    `_node`  the node that made it, LEAF, or None if it needs no gradient
+    `_grad`  its gradient, a Tensor or None
+    `_alias` who shares its buffer, and when that was written (`minigrad.memory`); None while nobody does and it was not
+    """
+
+    __slots__ = ("__dict__", "__weakref__", "_alias", "_data", "_grad", "_node")
+    _data: Any
+    _node: Any
+    _grad: Any
+    _alias: Any
+
+
+_Tensor: type[Tensor]
+
+
+def tie(tensor_class: type[Tensor]) -> None:
+    """The one knot: operations make Tensors, and Tensors have operations as methods."""
+    global _Tensor
+    _Tensor = tensor_class
+
+
+def wrap(data: Any) -> Tensor:
+    """A Tensor over this very array (or NumPy scalar): no copy, no gradient."""
+    out = new(_Tensor)
+    out._data = data
+    out._node = out._grad = out._alias = None
+    return out
+
+
+def edge_of(x: TensorCore) -> Any:
+    """Where x's gradient goes: its node, itself if it is a leaf, None if it needs none."""
+    alias = x._alias
+    if alias is not None and alias.base is not None:
+        alias.refresh(x)
+    node = x._node
+    return x if node is LEAF else node
+
+
+_inside: dict[int, bool] = {}  # id of a module's globals -> whether it is minigrad's own
+
+
+def user_code() -> tuple[Any, int]:
+    """Where, outside minigrad, the running operation was called: code object and instruction."""
+    frame = sys._getframe(2)
+    while True:
+        names = frame.f_globals
+        inside = _inside.get(id(names))
+        if inside is None:
+            name = names.get("__name__", "")
+            inside = _inside[id(names)] = name == "minigrad" or name.startswith("minigrad.")
+        if not inside or frame.f_back is None:
+            return frame.f_code, frame.f_lasti
+        frame = frame.f_back
+
+
+def line_of(place: tuple[Any, int] | None) -> str:
+    """'file.py:12, in train' for what `user_code` gave."""
+    if place is None:
+        return "an unknown line"
+    code, instruction = place
+    line = code.co_firstlineno
+    for start, end, number in code.co_lines():
+        if start <= instruction < end and number is not None:
+            line = number
+    return f'File "{code.co_filename}", line {line}, in {code.co_name}'
+
+
+class Function:
+    """Base of every operation. See the module's text for how one is defined, and `docs/adding-an-operation.md`.
+
+    A subclass may instead define static `forward(ctx, ...)` and `backward(ctx, ...)` as PyTorch's `autograd.Function`.
+    """
+
+    __slots__ = ("__dict__", "__weakref__", "edges", "number", "saved")
+    edges: Any  # per differentiable argument: a node, a leaf Tensor, or None
+    saved: Any  # what the rules read, in the order of the class's plan; None when freed
+    number: int
+
+    # Rarely set on an instance, so kept as class defaults.
+    broadcast: Any = None  # shapes of the differentiable arguments, where some differ from the result's
+    hooks: Any = None
+    version: Any = None  # the write counter of the result's buffer, once it has one
+    place: Any = None  # where the user called the operation
+    plan: Any = None
+
+    symbol: ClassVar[str] = "?"
+    domain: ClassVar[Any] = None
+    oracle: ClassVar[Any] = None  # the textbook formula in float64, where forward is not NumPy's own
+    rejects: ClassVar[Any] = ()  # arguments that must raise
+    is_view: ClassVar[bool] = False  # forward may return a view of its first argument
+    broadcasts: ClassVar[bool] = False  # array arguments broadcast: the engine sums gradients back
+    to_float: ClassVar[bool] = False  # integers are first made the default dtype
+    order: ClassVar[int | None] = None  # 1: once differentiable, order 2 raises
+    arguments: ClassVar[tuple[str, ...]] = ()
+    inputs: ClassVar[tuple[int, ...]] = ()
+    rules: ClassVar[tuple[Any, ...]] = ()
+    composed: ClassVar[tuple[Any, ...]] = ()  # the rules for higher orders
+    keeps: ClassVar[bool] = False  # forward returns (result, kept)
+    reads: ClassVar[tuple[tuple[int, ...], ...]] = ()
+    plans: ClassVar[dict[int, Any]]
+    forward: ClassVar[Any]
+    apply: ClassVar[Any]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        forward = cls.__dict__.get("forward")
+        if forward is None:
+            return
+        if "backward" in cls.__dict__ or "setup_context" in cls.__dict__:
+            return  # PyTorch's form: minigrad.autograd.Function reads it
+        if isinstance(forward, np.ufunc):
+            UFUNCS[forward] = cls
+        elif not isinstance(forward, staticmethod):
+            cls.forward = staticmethod(forward)
+            cls.arguments = tuple(inspect.signature(forward).parameters)
+        cls.rules = tuple(cls._rule("d" + name) for name in cls.arguments)
+        cls.composed = tuple(cls._rule("composed_d" + name) or rule for name, rule in zip(cls.arguments, cls.rules))
+        cls.inputs = tuple(i for i, rule in enumerate(cls.rules) if rule is not None)
+        cls.reads = tuple(map(cls._reads, cls.rules))
+        cls.keeps = any(KEPT in slots for slots in cls.reads)
+        cls.plans = {}
+        cls.prepare()
+        OPERATIONS.append(cls)
+
+    @classmethod
+    def _rule(cls, name: str) -> Any:
+        rule = cls.__dict__.get(name)
+        if rule is None or isinstance(rule, staticmethod):
+            return rule and rule.__func__
+        setattr(cls, name, staticmethod(rule))
+        return rule
+
+    @classmethod
+    def _reads(cls, rule: Any) -> tuple[int, ...]:
+        return tuple(map(cls._slot, list(inspect.signature(rule).parameters)[1:])) if rule else ()
+
+    @classmethod
+    def _slot(cls, name: str) -> int:
+        """Where a rule's parameter is found: an argument 0, 1, ...; the result -1; an argument's shape -2, -3, ..."""
+        if name == "out":
+            return RESULT
+        if name == "kept":
+            return KEPT
+        if name in cls.arguments:
+            return cls.arguments.index(name)
+        if name.endswith("_shape") and name[:-6] in cls.arguments:
+            return -2 - cls.arguments.index(name[:-6])
+        raise TypeError(
+            f"{cls.__name__}: a rule reads {name!r}, which is neither an argument of forward "
+            f"({', '.join(cls.arguments)}), nor 'out', nor '<argument>_shape'"
+        )
+
+    @classmethod
+    def prepare(cls) -> None:
+        """Make `apply` (and `pull`) for a class just read. Families with a faster form override it."""
+        cls.apply = staticmethod(make_apply(cls))
+
+    # ---------------------------------------------------------------- the node
+
+    def pull(self, g: Any, edges: Any) -> Sequence[Any]:
+        """The gradients of the differentiable arguments whose edge is not None, from the gradient of the result."""
+        saved = self.saved
+        gradients: list[Any] = [None] * len(edges)
+        tensors = isinstance(g, TensorCore)
+        result = self.plan.result
+        for i, rule, reads in self.plan.composed if tensors else self.plan.steps:
+            if edges[i] is not None:
+                d = rule(g, *[self.value(saved[k], k == result, tensors) for k in reads])
+                if not tensors and d.dtype is not g.dtype:
+                    d = d.astype(g.dtype)
+                gradients[i] = d
+        return gradients
+
+    def value(self, v: Any, is_result: bool, tensors: bool) -> Any:
+        """A saved value as rules read it: an array, or a Tensor of the graph when the gradient is one."""
+        if isinstance(v, TensorCore):
+            alias = v._alias
+            if alias is not None and alias.version.stamp > self.number:
+                raise self.modified(alias.version, describe(v))
+            return v if tensors else v._data
+        if is_result:
+            version = self.version
+            if version is not None and version.stamp > self.number:
+                raise self.modified(version, f"its own result, {describe(v)}")
+            if tensors:
+                out = wrap(v)  # tied back to its node only now, so that node and result are no cycle
+                out._node = self
+                return out
+        return v
+
+    def modified(self, version: Any, what: str) -> GraphError:
+        return GraphError(
+            f"{self.name()}: a value needed for gradient computation has been modified by an in-place operation: {what}."
+            f"\n  saved by {type(self).__name__} at {line_of(self.place)}"
+            f"\n  then modified ({version.count} writes in all) at {line_of(version.place)}"
+            "\nWrite out of place, or clone() the value before it is modified."
+        )
+
+    def name(self) -> str:
+        """PyTorch's name for the node: 'MulBackward0'."""
+        return f"{type(self).__name__}Backward0"
+
+    @property
+    def next_functions(self) -> tuple[tuple[Any, int], ...]:
+        """The nodes of the differentiable inputs with the index of the output used, as in PyTorch."""
+        return tuple(public_edge(e) for e in self.edges)
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """A dictionary of the user's own, as in PyTorch."""
+        found: dict[str, Any] = self.__dict__.setdefault("_metadata", {})
+        return found
+
+    def register_hook(self, hook: Callable[..., Any]) -> Any:
+        """Call hook(grad_inputs, grad_outputs) after the node ran; a returned tuple replaces grad_inputs."""
+        from minigrad.hooks import add_hook
+
+        return add_hook(self, "post", hook)
+
+    def register_prehook(self, hook: Callable[..., Any]) -> Any:
+        """Call hook(grad_outputs) before the node runs; a returned tuple replaces grad_outputs."""
+        from minigrad.hooks import add_hook
+
+        return add_hook(self, "pre", hook)
+
+    def __repr__(self) -> str:
+        return f"<{self.name()} object at {id(self):#x}>"
+
+
+class Output(Function):
+    """One output of a node that has several: passes its gradient on under its index."""
+
+    __slots__ = ("index",)
+    index: int
+
+    def pull(self, g: Any, edges: Any) -> Sequence[Any]:
+        return (Bundle({self.index: g}),)
+
+
+class Bundle:
+    """Gradients of a node with several outputs, by index; they add as gradients do."""
+
+    __slots__ = ("parts",)
+
+    def __init__(self, parts: dict[int, Any]) -> None:
+        self.parts = parts
+
+    def __add__(self, other: Bundle) -> Bundle:
+        parts = dict(self.parts)
+        for i, g in other.parts.items():
+            parts[i] = parts[i] + g if i in parts else g
+        return Bundle(parts)
+
+
+class AccumulateGrad:
+    """How a leaf looks to a walk over `next_functions`: PyTorch's node that adds into `variable.grad`."""
+
+    __slots__ = ("__weakref__", "variable")
+    next_functions: tuple[Any, ...] = ()
+
+    def __init__(self, variable: Any) -> None:
+        self.variable = variable
+
+    def name(self) -> str:
+        return "struct torch::autograd::AccumulateGrad".rsplit("::", 1)[1]
+
+    def __repr__(self) -> str:
+        return f"<AccumulateGrad object at {id(self):#x}>"
+
+
+def public_edge(edge: Any) -> tuple[Any, int]:
+    if edge is None:
+        return None, 0
+    if isinstance(edge, Output):
+        return edge.edges[0], edge.index
+    if isinstance(edge, TensorCore):
+        return accumulator(edge), 0
+    return edge, 0
+
+
+def accumulator(leaf: TensorCore) -> AccumulateGrad:
+    """The leaf's AccumulateGrad: the same object as long as anyone holds it."""
+    import weakref
+
+    reference = leaf.__dict__.get("_accumulator")
+    found = reference() if reference is not None else None
+    if found is None:
+        found = AccumulateGrad(leaf)
+        leaf.__dict__["_accumulator"] = weakref.ref(found)
+    return found
+
+
+# -------------------------------------------------------------------- applying an operation
+
+
+class Plan:
+    """For one combination of inputs that need gradients: what to save, and the steps of the backward pass."""
+
+    __slots__ = ("composed", "result", "slots", "steps")
+
+    def __init__(self, cls: type[Function], mask: int) -> None:
+        live = [(k, i) for k, i in enumerate(cls.inputs) if mask >> k & 1]
+        steps = [[(k, rules[i], cls._reads(rules[i])) for k, i in live] for rules in (cls.rules, cls.composed)]
+        self.slots = sorted({slot for way in steps for _, _, reads in way for slot in reads}, reverse=True)
+        self.steps, self.composed = (
+            [(k, rule, [self.slots.index(s) for s in reads]) for k, rule, reads in way] for way in steps
+        )
+        self.result = self.slots.index(RESULT) if RESULT in self.slots else None
+
+    def save(self, args: Sequence[Any], data: Any, kept: Any) -> list[Any]:
+        return [
+            args[s]
+            if s >= 0
+            else data
+            if s == RESULT
+            else kept
+            if s == KEPT
+            else np.shape(raw(args[-2 - s]))
+            for s in self.slots
+        ]
+
+
+def make_apply(cls: type[Function]) -> Callable[..., Any]:
+    """The general `apply`: any number of arguments, arrays and static ones."""
+    forward, inputs, plans, is_view, broadcasts = cls.forward, cls.inputs, cls.plans, cls.is_view, cls.broadcasts
+    to_float, keeps = cls.to_float, cls.keeps
+
+    def apply(*args: Any) -> Any:
+        arrays: list[Any] = []
+        tensors = False
+        for a in args:
+            if isinstance(a, TensorCore):
+                tensors = True
+                arrays.append(a._data)
+            else:
+                arrays.append(a)
+        if not tensors:
+            return forward(*arrays)[0] if keeps else forward(*arrays)
+        if is_view:
+            arrays[0] = args[0]._buffer()
+        elif broadcasts or to_float:
+            wanted = meeting_dtype(cls, arrays)
+            if wanted is not None:
+                return apply(*(cast(a, wanted) if i in inputs else a for i, a in enumerate(args)))
+        try:
+            data = forward(*arrays)
+        except (ValueError, TypeError, IndexError) as error:
+            raise complaint(cls, args, error) from error
+        kept = None
+        if keeps:
+            data, kept = data
+        out = wrap(data)
+        if is_view and data.base is not None and (data.base is arrays[0] or data.base is arrays[0].base):
+            from minigrad.memory import share
+
+            share(out, args[0], cls, args[1:])
+        if is_recording():
+            mask = 0
+            edges = []
+            for k, i in enumerate(inputs):
+                a = args[i]
+                if isinstance(a, TensorCore) and (e := edge_of(a)) is not None and data.dtype.kind == "f":
+                    edges.append(e)
+                    mask |= 1 << k
+                else:
+                    edges.append(None)
+            if mask:
+                node = new(cls)
+                node.edges = edges
+                node.plan = plan = plans.get(mask) or plans.setdefault(mask, Plan(cls, mask))
+                node.saved = plan.save(args, data, kept)
+                node.place = user_code()
+                if broadcasts:
+                    shapes = [np.shape(arrays[i]) for i in inputs]
+                    if any(s != data.shape for s in shapes):
+                        node.broadcast = shapes
+                node.number = clock()
+                out._node = node
+        return out
+
+    return apply
+
+
+class Unary(Function):
+    """Element by element, one array in, one out: forward(x), rule dx."""
+
+    arguments = ("x",)
+
+    @classmethod
+    def prepare(cls) -> None:
+        cls.apply = staticmethod(make_unary(cls))
+
+
+class Binary(Function):
+    """Element by element with broadcasting, two arrays in, one out: forward(x, y), rules dx and dy."""
+
+    arguments = ("x", "y")
+    broadcasts = True
+
+    @classmethod
+    def prepare(cls) -> None:
+        cls.apply = staticmethod(make_binary(cls))
+
+
+def make_unary(cls: Any) -> Callable[[Any], Any]:
+    """`apply` for one array, straight-line: what `make_apply` does, at a third of its cost."""
+    forward = OPERATORS.get(cls.forward, cls.forward)
+    rule, reads = cls.rules[0], cls.reads[0]
+    if rule is None or not set(reads) <= {0, -1}:
+        return make_apply(cls)
+    keeps_x, keeps_out = 0 in reads, -1 in reads
+
+    def apply(x: Any) -> Any:
+        if not isinstance(x, TensorCore):
+            return forward(checked(cls, x))
+        a = x._data
+        try:
+            data = forward(a)
+        except (TypeError, ValueError) as error:
+            raise complaint(cls, (x,), error) from error
+        kind = data.__class__
+        if (kind is ndarray or kind is not a.__class__) and data.dtype is not a.dtype:
+            return apply(cast(x, meeting_dtype(cls, (a,)) or data.dtype))
+        out = new(_Tensor)
+        out._data = data
+        out._grad = out._alias = None
+        edge = x._node
+        if edge is LEAF or x._alias is not None:
+            edge = edge_of(x)
+        if edge is not None and is_recording():
+            node = out._node = new(cls)
+            node.edges = (edge,)
+            if reads:
+                node.saved = x if keeps_x else None, data if keeps_out else None
+                node.place = user_code()
+            else:
+                node.saved = ()
+            node.number = clock()
+        else:
+            out._node = None
+        return out
+
+    def pull(self: Function, g: Any, edges: Any) -> Any:
+        return (rule(g),)
+
+    def pull_saved(self: Function, g: Any, edges: Any) -> Any:
+        tensors = isinstance(g, TensorCore)
+        x, out = self.saved
+        if keeps_x:
+            x = self.value(x, False, tensors)
+        if keeps_out:
+            out = self.value(out, True, tensors)
+        return (rule(g, *[x if s == 0 else out for s in reads]),)
+
+    cls.pull = pull_saved if reads else pull
+    return apply
+
+
+def make_binary(cls: Any) -> Callable[[Any, Any], Any]:
+    """`apply` for two arrays, straight-line. Saves (x, y, out), each only while a rule that is needed reads it."""
+    forward = OPERATORS.get(cls.forward, cls.forward)
+    (dx, dy), (reads_x, reads_y) = cls.rules, cls.reads
+    if dx is None or dy is None or not set(reads_x) | set(reads_y) <= {0, 1, -1}:
+        return make_apply(cls)
+    keeps = bool(reads_x or reads_y)
+    dx_keeps_x, dx_keeps_y, dx_keeps_out = 0 in reads_x, 1 in reads_x, -1 in reads_x
+    dy_keeps_x, dy_keeps_y, dy_keeps_out = 0 in reads_y, 1 in reads_y, -1 in reads_y
+
+    def apply(x: Any, y: Any) -> Any:
+        ex = ey = None
+        if isinstance(x, TensorCore):
+            a = x._data
+            ex = x._node
+            if ex is LEAF or x._alias is not None:
+                ex = edge_of(x)
+            if isinstance(y, TensorCore):
+                b = y._data
+                ey = y._node
+                if ey is LEAF or y._alias is not None:
+                    ey = edge_of(y)
+            else:
+                b = checked(cls, y)
+        elif isinstance(y, TensorCore):
+            a = checked(cls, x)
+            b = y._data
+            ey = y._node
+            if ey is LEAF or y._alias is not None:
+                ey = edge_of(y)
+        else:
+            return forward(checked(cls, x), checked(cls, y))
+        try:
+            data = forward(a, b)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise complaint(cls, (x, y), error) from error
+        kind = data.__class__
+        if kind is ndarray or kind is not a.__class__ or kind is not b.__class__:
+            found = data.dtype
+            if (
+                a.__class__ is float or a.__class__ is int or a.dtype is not found
+                or b.__class__ is not float and b.__class__ is not int and b.dtype is not found
+            ) and (wanted := meeting_dtype(cls, (a, b), (x, y))) is not None:
+                return apply(cast(x, wanted), cast(y, wanted))
+        out = new(_Tensor)
+        out._data = data
+        out._grad = out._alias = None
+        if (ex is not None or ey is not None) and is_recording():
+            node = out._node = new(cls)
+            node.edges = ex, ey
+            if keeps:
+                node.saved = (
+                    x if (dx_keeps_x and ex is not None) or (dy_keeps_x and ey is not None) else None,
+                    y if (dx_keeps_y and ex is not None) or (dy_keeps_y and ey is not None) else None,
+                    data if (dx_keeps_out and ex is not None) or (dy_keeps_out and ey is not None) else None,
+                )
+                node.place = user_code()
+            else:
+                node.saved = ()
+            if kind is ndarray:
+                shape = data.shape
+                if (ex is not None and a.shape != shape) or (ey is not None and b.shape != shape):
+                    node.broadcast = np.shape(a), np.shape(b)
+            node.number = clock()
+        else:
+            out._node = None
+        return out
+
+    def pull(self: Function, g: Any, edges: Any) -> Any:
+        ex, ey = edges
+        return None if ex is None else dx(g), None if ey is None else dy(g)
+
+    def pull_other(self: Function, g: Any, edges: Any) -> Any:
+        # Each rule reads the other argument, or nothing: products.
+        ex, ey = edges
+        x, y, _ = self.saved
+        tensors = isinstance(g, TensorCore)
+        return (
+            None if ex is None else dx(g, self.value(y, False, tensors)) if dx_keeps_y else dx(g),
+            None if ey is None else dy(g, self.value(x, False, tensors)) if dy_keeps_x else dy(g),
+        )
+
+    def pull_any(self: Function, g: Any, edges: Any) -> Any:
+        tensors = isinstance(g, TensorCore)
+        return [
+            None
+            if edge is None
+            else rule(g, *[self.value(self.saved[s], s == -1, tensors) for s in reads])
+            for edge, rule, reads in zip(edges, (dx, dy), (reads_x, reads_y), strict=True)
+        ]
+
+    cls.pull = pull if not keeps else pull_other if set(reads_x) <= {1} and set(reads_y) <= {0} else pull_any
+    return apply
+
+
+class Variadic(Function):
+    """Operations on any number of tensors: `forward(static, ..., *tensors)`.
+
+    One rule `d<tensors>(g, ...)` gives the list of all their gradients; it may read `<tensors>` and `<tensors>_shape`,
+    which are then tuples, one entry a tensor.
+    """
+
+    @classmethod
+    def prepare(cls) -> None:
+        cls.apply = staticmethod(make_variadic(cls))
+
+    def pull(self, g: Any, edges: Any) -> Sequence[Any]:
+        tensors = isinstance(g, TensorCore)
+        values = [
+            tuple(self.value(v, False, tensors) for v in entry) if is_inputs else entry
+            for entry, is_inputs in self.saved
+        ]
+        found: Sequence[Any] = type(self).rules[-1](g, *values)
+        return found
+
+
+def make_variadic(cls: type[Function]) -> Callable[..., Any]:
+    forward, reads = cls.forward, cls.reads[-1]
+    fixed = len(cls.arguments) - 1
+
+    def apply(*args: Any) -> Any:
+        static, xs = args[:fixed], args[fixed:]
+        if not any(isinstance(x, TensorCore) for x in xs):
+            return forward(*args)
+        arrays = [x._data if isinstance(x, TensorCore) else x for x in xs]
+        wanted = meeting_dtype(cls, arrays)
+        if wanted is not None:
+            return apply(*static, *(cast(x, wanted) for x in xs))
+        try:
+            data = forward(*static, *arrays)
+        except (ValueError, TypeError, IndexError) as error:
+            raise complaint(cls, xs, error) from error
+        out = wrap(data)
+        if is_recording() and data.dtype.kind == "f":
+            edges = [edge_of(x) if isinstance(x, TensorCore) else None for x in xs]
+            if any(e is not None for e in edges):
+                node = new(cls)
+                node.edges = edges
+                node.saved = [
+                    (args[s], False)
+                    if 0 <= s < fixed
+                    else (xs, True)
+                    if s == fixed
+                    else (tuple(map(np.shape, arrays)), False)
+                    for s in reads
+                ]
+                node.place = user_code()
+                node.number = clock()
+                out._node = node
+        return out
+
+    return apply
+
+
+class Several(Function):
+    """Operations with several results: `forward` gives a list, the rule `dx` takes the list of their gradients.
+
+    Each result is a view if forward makes it one; writing into such a view is refused, as in PyTorch.
+    """
+
+    is_view = True
+
+    @classmethod
+    def prepare(cls) -> None:
+        cls.apply = staticmethod(make_several(cls))
+
+    def pull(self, g: Any, edges: Any) -> Sequence[Any]:
+        shapes, dtype, values = self.saved
+        parts = [g.parts.get(i) for i in range(len(shapes))]
+        tensors = any(isinstance(p, TensorCore) for p in parts)
+        for i, shape in enumerate(shapes):
+            if parts[i] is None:
+                parts[i] = wrap(np.zeros(shape, dtype)) if tensors else np.zeros(shape, dtype)
+        return (type(self).rules[0](parts, *values),)
+
+
+def make_several(cls: type[Function]) -> Callable[..., Any]:
+    forward, reads = cls.forward, cls.reads[0]
+
+    def apply(x: Any, *static: Any) -> Any:
+        if not isinstance(x, TensorCore):
+            return forward(x, *static)
+        from minigrad.memory import Alias, alias_of
+
+        a = x._buffer()  # type: ignore[attr-defined]
+        try:
+            parts = forward(a, *static)
+        except (ValueError, TypeError, IndexError) as error:
+            raise complaint(cls, (x, *static), error) from error
+        outs = [wrap(p) for p in parts]
+        source = alias_of(x)
+        base = x if source.base is None else source.base
+        for out in outs:
+            out._alias = Alias(source.version, base, (), "several")
+        edge = edge_of(x)
+        if edge is not None and is_recording():
+            node = new(cls)
+            node.edges = (edge,)
+            values = [a.shape if s == -2 else static[s - 1] for s in reads]
+            node.saved = [p.shape for p in parts], a.dtype, values
+            node.place = user_code()
+            node.number = clock()
+            for i, out in enumerate(outs):
+                pick = out._node = new(Output)
+                pick.edges, pick.saved, pick.index, pick.number = (node,), (), i, clock()
+        return tuple(outs)
+
+    return apply
+
+
+def record(cls: type[Function], args: Sequence[Any], edges: Sequence[Any], data: Any) -> Function | None:
+    """A node for an application whose result `data` is already computed (in-place operations); None if none is needed."""
+    mask = sum(1 << k for k, e in enumerate(edges) if e is not None)
+    if not mask or not is_recording():
+        return None
+    node = new(cls)
+    node.edges = list(edges)
+    node.plan = plan = cls.plans.get(mask) or cls.plans.setdefault(mask, Plan(cls, mask))
+    node.saved = plan.save(args, data, None)
+    node.place = user_code()
+    node.number = clock()
+    return node
+
+
+def raw(x: Any) -> Any:
+    """The array of a Tensor; anything else as it is."""
+    return x._data if isinstance(x, TensorCore) else x
+
+
+# -------------------------------------------------------------------- dtypes and complaints
+
+
+def meeting_dtype(cls: type[Function], arrays: Sequence[Any], args: Sequence[Any] = ()) -> np.dtype[Any] | None:
+    """The dtype to which the differentiable arguments must be cast before the operation runs; None if they all have it.
+
+    NumPy scalars among `args`, which are the user's own and not tensors, are as weak as Python's.
+    """
+    if args:
+        arrays = [a.item() if isinstance(x, np.generic) else a for a, x in zip(arrays, args, strict=True)]
+    values = arrays if issubclass(cls, Variadic) else [arrays[i] for i in cls.inputs]
+    wanted = dtypes.common(values)
+    if cls.to_float and wanted.kind != "f":
+        wanted = dtypes.as_numpy(None)
+    if all(getattr(v, "dtype", wanted) == wanted for v in values):
+        return None
+    return wanted
+
+
+def cast(x: Any, wanted: np.dtype[Any]) -> Any:
+    """x in another dtype, recorded; Python scalars stay weak, but integers meeting floats become floats."""
+    if isinstance(x, TensorCore):
+        if x._data.dtype == wanted:
+            return x
+        from minigrad.ops.copy import Cast
+
+        return Cast.apply(x, wanted)
+    if isinstance(x, (ndarray, np.generic)):
+        return x.astype(wanted)
+    return x
+
+
+class NotAnOperand(TypeError):
+    """What an operation raises for an operand it does not know, so that operators can give the other side a chance."""
+
+
+def checked(cls: type[Function], x: Any) -> Any:
+    """An operand of an array-mode call. Raises TypeError for anything but arrays and numbers."""
+    if isinstance(x, (ndarray, np.generic, int, float)):
+        return x
+    raise NotAnOperand(f"{cls.__name__.lower()}: expected a tensor, an array or a number, got {describe(x)}")
+
+
+def complaint(cls: type[Function], args: Sequence[Any], error: Exception) -> Exception:
+    """The error of a failed forward, with the operation, shapes and dtypes."""
+    label = f"{cls.__name__.lower()}({describe_all(args)})"
+    if isinstance(error, (ShapeError, DtypeError, IndexError)):
+        return type(error)(f"{label}: {error}") if cls.__name__.lower() not in str(error) else error
+    if isinstance(error, TypeError):
+        return DtypeError(f"{label}: {error}")
+    shapes = [np.shape(raw(a)) for a in args if isinstance(raw(a), ndarray)]
+    if "broadcast" in str(error) and len(shapes) > 1:
+        return ShapeError(
+            f"{label}: shapes {' and '.join(map(str, shapes))} cannot be broadcast together; compared from the right, "
+            "sizes must be equal or 1. Use unsqueeze() or view() to line them up."
+        )
+    return ShapeError(f"{label}: {error}")

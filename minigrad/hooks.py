@@ -1,0 +1,64 @@
+"""Hooks: on tensors, on nodes, after accumulation. One table per node or leaf, one handle for all."""
+
+from __future__ import annotations
+
+import itertools
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+_number = itertools.count().__next__
+
+
+class RemovableHandle:
+    """What registering a hook gives: `remove()` unregisters it. Also a context manager. PyTorch: `RemovableHandle`."""
+
+    def __init__(self, table: dict[int, Any], number: int | None = None) -> None:
+        self._table = weakref.ref(table) if isinstance(table, HookTable) else (lambda: table)
+        self.id = _number() if number is None else number
+
+    def remove(self) -> None:
+        table = self._table()
+        if table is not None:
+            table.pop(self.id, None)
+
+    def __enter__(self) -> RemovableHandle:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
+
+
+class HookTable(dict[int, Any]):
+    """Hooks in the order of registration; a dict that can be referred to weakly."""
+
+    __slots__ = ("__weakref__",)
+    __hash__ = object.__hash__
+
+
+class Hooks:
+    """The hooks of one node or leaf: on the tensor's gradient, before and after the node, after accumulation."""
+
+    __slots__ = ("accumulated", "post", "pre", "retain", "tensor")
+
+    def __init__(self) -> None:
+        self.tensor, self.pre, self.post, self.accumulated = HookTable(), HookTable(), HookTable(), HookTable()
+        self.retain: dict[int, Any] = {}  # output index -> weak reference to the tensor that keeps its gradient
+
+
+def add_hook(owner: Any, kind: str, hook: Callable[..., Any], *, key: Any = None) -> RemovableHandle:
+    """Register a hook on a node or leaf (`owner`). Raises TypeError if it cannot be called."""
+    if not callable(hook):
+        raise TypeError(f"register_hook: the hook must be callable, not {type(hook).__name__}")
+    hooks = hooks_of(owner)
+    table = getattr(hooks, kind)
+    handle = RemovableHandle(table)
+    table[handle.id] = hook
+    return handle
+
+
+def hooks_of(owner: Any) -> Hooks:
+    hooks: Hooks | None = owner.__dict__.get("hooks")
+    if hooks is None:
+        hooks = owner.__dict__["hooks"] = Hooks()
+    return hooks

@@ -1,0 +1,185 @@
+"""Copies: other dtypes, clones, and writes of one tensor into another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from minigrad import dtypes
+from minigrad.domains import OneOf, Reals
+from minigrad.errors import ShapeError
+from minigrad.function import Function, TensorCore, edge_of, is_recording, raw, record, wrap
+from minigrad.memory import check_inplace, rebase, store
+
+if TYPE_CHECKING:
+    from minigrad.tensor import Tensor
+
+__all__ = [
+    "clone",
+]
+
+T = TypeVar("T", bound="CopyMethods")
+
+
+class Cast(Function):
+    """x in another dtype. PyTorch: `to`."""
+
+    symbol, domain = "cast", (Reals(), OneOf(np.dtype(np.float32), np.dtype(np.float64)))
+
+    def forward(x: Any, dtype: Any) -> Any:
+        return x.astype(dtype)
+
+    def oracle(x: Any, dtype: Any) -> Any:
+        return np.array(x, dtype=dtype)
+
+    def dx(g: Any, x: Any) -> Any:
+        return Cast.apply(g, raw(x).dtype)
+
+    def pull(self, g: Any, edges: Any) -> Any:
+        return (Cast.dx(g, self.saved[0]),)
+
+
+class Clone(Function):
+    """A copy of x, in the graph. PyTorch: `clone`."""
+
+    symbol, domain = "clone", (Reals(),)
+
+    def forward(x: Any) -> Any:
+        return np.array(x)[()] if np.ndim(x) == 0 else x.copy(order="K")
+
+    def oracle(x: Any) -> Any:
+        return +x
+
+    def dx(g: Any) -> Any:
+        return g
+
+
+class Copy(Function):
+    """x overwritten by source, broadcast to x: source gets the gradient, the old x none. PyTorch: `copy_`."""
+
+    symbol, broadcasts, domain = "copy", True, (Reals(), Reals(shape=lambda source, x: x.shape))
+
+    def forward(x: Any, source: Any) -> Any:
+        if np.ndim(source) > np.ndim(x):
+            raise ShapeError(f"copy_: a source of shape {np.shape(source)} does not fit into shape {np.shape(x)}")
+        return np.broadcast_to(source, np.shape(x)).astype(x.dtype)[()]
+
+    def oracle(x: Any, source: Any) -> Any:
+        return x * 0 + source
+
+    def dx(g: Any) -> Any:
+        return g * 0
+
+    def dsource(g: Any) -> Any:
+        return g
+
+
+def clone(input: Tensor) -> Tensor:
+    """A copy through which gradients flow. PyTorch: `clone`."""
+    return Clone.apply(input)
+
+
+class CopyMethods:
+    """Copying as methods of Tensor."""
+
+    __slots__ = ()
+    _data: Any
+
+    clone = clone
+
+    def copy_(self: T, src: Any, non_blocking: bool = False) -> T:
+        """Overwrite self by src, broadcast and cast to self's shape and dtype. PyTorch: `copy_`."""
+        check_inplace(self, "copy_")  # type: ignore[arg-type]
+        buffer: Any = self._buffer()  # type: ignore[attr-defined]
+        if not isinstance(src, TensorCore):
+            raise TypeError(f"copy_: src must be a tensor, not {type(src).__name__}")
+        store(self, buffer, Copy.forward(buffer, raw(src)), "copy_")
+        edges = (edge_of(self), edge_of(src)) if is_recording() else (None, None)  # type: ignore[arg-type]
+        if edges != (None, None):
+            if edges[1] is not None and src._data.dtype != buffer.dtype:
+                src = Cast.apply(src, buffer.dtype)
+            node = record(Copy, (self, src), (edges[0], edge_of(src)), None)
+            if node is not None:
+                if src._data.shape != buffer.shape:
+                    node.broadcast = buffer.shape, src._data.shape
+                rebase(self, node)  # type: ignore[arg-type]
+        return self
+
+    def fill_(self: T, value: Any) -> T:
+        """Every element becomes value, a number or a 0-d tensor. PyTorch: `fill_`."""
+        if not isinstance(value, TensorCore):
+            value = wrap(np.asarray(value, dtype=self._data.dtype)[()])
+        elif value._data.ndim:
+            raise RuntimeError(f"fill_: value must be a number or a 0-d tensor, not of shape {value._data.shape}")
+        return self.copy_(value)
+
+    def zero_(self: T) -> T:
+        """Every element becomes 0. PyTorch: `zero_`."""
+        return self.fill_(0)
+
+    def to(self: T, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False, **_: Any) -> Tensor:
+        """self as another dtype or like another tensor; itself if nothing changes. Devices other than 'cpu' raise.
+
+        PyTorch: `to(dtype)`, `to(device)`, `to(device, dtype)`, `to(other)`.
+        """
+        from minigrad.device import Device, check_device
+
+        for a in args:
+            if isinstance(a, TensorCore):
+                dtype = a._data.dtype
+            elif isinstance(a, (str, Device)) and not isinstance(a, dtypes.dtype):
+                device = a
+            elif isinstance(a, bool) or a is None:
+                continue
+            else:
+                dtype = a
+        check_device(device, "to")
+        wanted = self._data.dtype if dtype is None else dtypes.as_numpy(dtype)
+        if wanted != self._data.dtype:
+            return Cast.apply(self, wanted)
+        return Clone.apply(self) if copy else self  # type: ignore[return-value]
+
+    def type_as(self, other: Tensor) -> Tensor:
+        """self in other's dtype. PyTorch: `type_as`."""
+        return self.to(other._data.dtype)
+
+    def float(self) -> Tensor:
+        """self as float32."""
+        return self.to(dtypes.float32)
+
+    def double(self) -> Tensor:
+        """self as float64."""
+        return self.to(dtypes.float64)
+
+    def half(self) -> Tensor:
+        """self as float16."""
+        return self.to(dtypes.float16)
+
+    def long(self) -> Tensor:
+        """self as int64."""
+        return self.to(dtypes.int64)
+
+    def int(self) -> Tensor:
+        """self as int32."""
+        return self.to(dtypes.int32)
+
+    def short(self) -> Tensor:
+        """self as int16."""
+        return self.to(dtypes.int16)
+
+    def char(self) -> Tensor:
+        """self as int8."""
+        return self.to(dtypes.int8)
+
+    def byte(self) -> Tensor:
+        """self as uint8."""
+        return self.to(dtypes.uint8)
+
+    def bool(self) -> Tensor:
+        """self as bool: whether not zero."""
+        return self.to(dtypes.boolean)
+
+    def cpu(self: T) -> Tensor:
+        """self: all tensors are on the CPU."""
+        return self.to("cpu")

@@ -1,0 +1,4 @@
+class CreateMethods:
+    __slots__ = ()
+class RandomMethods:
+    __slots__ = ()

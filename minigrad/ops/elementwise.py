@@ -1,0 +1,677 @@
+"""Arithmetic and functions that act element by element. Shapes broadcast; dtypes promote as in PyTorch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from minigrad.domains import Booleans, Drawn, Reals
+from minigrad.errors import describe
+from minigrad.function import Binary, Function, NotAnOperand, TensorCore, Unary, cast, raw, wrap
+from minigrad.memory import inplace
+
+if TYPE_CHECKING:
+    from minigrad.tensor import Tensor
+
+    Operand = Tensor | float
+
+__all__ = [
+    "abs",
+    "add",
+    "ceil",
+    "clamp",
+    "cos",
+    "div",
+    "exp",
+    "floor",
+    "floor_divide",
+    "log",
+    "maximum",
+    "minimum",
+    "mul",
+    "neg",
+    "pow",
+    "relu",
+    "remainder",
+    "round",
+    "sigmoid",
+    "sign",
+    "sin",
+    "sqrt",
+    "square",
+    "sub",
+    "tanh",
+    "where",
+]
+
+T = TypeVar("T", bound="ElementwiseMethods")
+Array = np.ndarray[Any, Any]
+MISMATCHED = ((np.ones((2, 3)), np.ones((2, 4))),)
+
+
+class Add(Binary):
+    """x + y. Book 5.4.2 (AddLayer)."""
+
+    symbol, forward, domain, rejects = "+", np.add, (Reals(), Reals()), MISMATCHED
+
+    def dx(g: Any) -> Any:
+        return g
+
+    def dy(g: Any) -> Any:
+        return g
+
+
+class Sub(Binary):
+    """x - y."""
+
+    symbol, forward, domain, rejects = "−", np.subtract, (Reals(), Reals()), MISMATCHED
+
+    def dx(g: Any) -> Any:
+        return g
+
+    def dy(g: Any) -> Any:
+        return -g
+
+
+class Mul(Binary):
+    """x * y. Book 5.4.1 (MulLayer): upstream times the swapped input."""
+
+    symbol, forward, domain, rejects = "×", np.multiply, (Reals(), Reals()), MISMATCHED
+
+    def dx(g: Any, y: Any) -> Any:
+        return g * y
+
+    def dy(g: Any, x: Any) -> Any:
+        return g * x
+
+
+class Div(Binary):
+    """x / y; integers give floats. Book 5.5.2 (the division node)."""
+
+    symbol, forward, domain, rejects = "÷", np.true_divide, (Reals(), Reals(avoid=(0,), margin=0.5)), MISMATCHED
+    to_float = True
+
+    def dx(g: Any, y: Any) -> Any:
+        return g / y
+
+    def dy(g: Any, y: Any, out: Any) -> Any:
+        return -g * (out / y)
+
+
+class Pow(Binary):
+    """x ** y. At y = 0 the gradient by x is 0; at x = 0, y >= 0 the gradient by y is 0 (PyTorch)."""
+
+    symbol, forward, domain, rejects = "^", np.power, (Reals(0.3, 3), Reals(-2, 3, avoid=(0,))), MISMATCHED
+
+    def dx(g: Any, x: Any, y: Any) -> Any:
+        if not np.ndim(y) and raw(y) == 0:
+            return g * 0
+        slope = y * x ** (y - 1)
+        return g * (np.where(y == 0, 0, slope) if np.ndim(y) else slope)
+
+    def dy(g: Any, x: Any, y: Any, out: Any) -> Any:
+        zero = np.logical_and(raw(x) == 0, raw(y) >= 0)
+        return g * np.where(zero, 0, out * np.log(np.where(zero, 1, x)))
+
+
+class Remainder(Binary):
+    """x - floor(x / y) * y, with the sign of y. PyTorch: `remainder`."""
+
+    symbol, forward, rejects = "%", np.remainder, MISMATCHED
+    domain = Reals(0.2, 0.8), Reals(1, 2)
+
+    def dx(g: Any) -> Any:
+        return g
+
+    def dy(g: Any, x: Any, y: Any) -> Any:
+        return -g * np.floor(x / y)
+
+
+def tie_halves(g: Any, wins: Any, ties: Any) -> Any:
+    """g where one argument wins, g / 2 where both are equal, 0 elsewhere."""
+    return np.where(ties, g / 2, np.where(wins, g, 0))
+
+
+class Maximum(Binary):
+    """The larger of x and y; equal elements share the gradient in halves (PyTorch). NaN wins."""
+
+    symbol, forward, rejects = "max", np.maximum, MISMATCHED
+    domain = Reals(), Reals(avoid=lambda x: x.flat if x.size == 1 else (), low=3.2, high=5)
+
+    def dx(g: Any, x: Any, y: Any) -> Any:
+        return tie_halves(g, x > y, x == y)
+
+    def dy(g: Any, x: Any, y: Any) -> Any:
+        return tie_halves(g, y > x, x == y)
+
+
+class Minimum(Binary):
+    """The smaller of x and y; equal elements share the gradient in halves (PyTorch). NaN wins."""
+
+    symbol, forward, rejects = "min", np.minimum, MISMATCHED
+    domain = Reals(), Reals(3.2, 5)
+
+    def dx(g: Any, x: Any, y: Any) -> Any:
+        return tie_halves(g, x < y, x == y)
+
+    def dy(g: Any, x: Any, y: Any) -> Any:
+        return tie_halves(g, y < x, x == y)
+
+
+class Neg(Unary):
+    """-x. Raises for booleans."""
+
+    symbol, forward, domain, rejects = "−", np.negative, (Reals(),), ((np.array([True]),),)
+
+    def dx(g: Any) -> Any:
+        return -g
+
+
+class Abs(Unary):
+    """|x|; the derivative at 0 is 0."""
+
+    symbol, forward, domain = "abs", np.absolute, (Reals(avoid=(0,)),)
+
+    def dx(g: Any, x: Any) -> Any:
+        return g * np.sign(x)
+
+
+class Sign(Unary):
+    """-1, 0 or 1; its derivative is 0."""
+
+    symbol, forward, domain = "sign", np.sign, (Reals(avoid=(0,)),)
+
+    def dx(g: Any) -> Any:
+        return g * 0
+
+
+class Floor(Unary):
+    """The largest integer that is not above x; its derivative is 0."""
+
+    symbol, forward, domain = "floor", np.floor, (Reals(0.2, 0.8),)
+
+    def dx(g: Any) -> Any:
+        return g * 0
+
+
+class Ceil(Unary):
+    """The smallest integer that is not below x; its derivative is 0."""
+
+    symbol, forward, domain = "ceil", np.ceil, (Reals(0.2, 0.8),)
+
+    def dx(g: Any) -> Any:
+        return g * 0
+
+
+class Round(Unary):
+    """The nearest integer, halves to even; its derivative is 0."""
+
+    symbol, forward, domain = "round", np.rint, (Reals(0.6, 1.4),)
+
+    def dx(g: Any) -> Any:
+        return g * 0
+
+
+class Exp(Unary):
+    """e ** x. Book 5.5.2."""
+
+    symbol, forward, domain, to_float = "exp", np.exp, (Reals(),), True
+
+    def dx(g: Any, out: Any) -> Any:
+        return g * out
+
+
+class Log(Unary):
+    """The natural logarithm; -inf at 0, NaN below. Book 5.4 and appendix A."""
+
+    symbol, forward, domain, to_float = "log", np.log, (Reals(0.3, 5),), True
+
+    def dx(g: Any, x: Any) -> Any:
+        return g / x
+
+
+class Sqrt(Unary):
+    """The square root; NaN below 0, derivative inf at 0 (PyTorch)."""
+
+    symbol, forward, domain, to_float = "√", np.sqrt, (Reals(0.3, 5),), True
+
+    def dx(g: Any, out: Any) -> Any:
+        return g / (2 * out)
+
+
+class Sin(Unary):
+    """The sine of x in radians."""
+
+    symbol, forward, domain, to_float = "sin", np.sin, (Reals(),), True
+
+    def dx(g: Any, x: Any) -> Any:
+        return g * np.cos(x)
+
+
+class Cos(Unary):
+    """The cosine of x in radians."""
+
+    symbol, forward, domain, to_float = "cos", np.cos, (Reals(),), True
+
+    def dx(g: Any, x: Any) -> Any:
+        return -g * np.sin(x)
+
+
+class Tanh(Unary):
+    """The hyperbolic tangent."""
+
+    symbol, forward, domain, to_float = "tanh", np.tanh, (Reals(),), True
+
+    def dx(g: Any, out: Any) -> Any:
+        return g * (1 - out * out)
+
+
+class Sigmoid(Unary):
+    """1 / (1 + e ** -x), without overflow. Book 5.5.2."""
+
+    symbol, domain, to_float = "σ", (Reals(),), True
+    arguments = ("x",)
+
+    def forward(x: Any) -> Any:
+        return 1 / (1 + np.exp(-x))
+
+    def oracle(x: Any) -> Any:
+        return np.exp(x) / (np.exp(x) + 1)
+
+    def dx(g: Any, out: Any) -> Any:
+        return g * (out * (1 - out))
+
+
+class Relu(Unary):
+    """max(x, 0); the derivative at 0 is 0. Book 5.5.1."""
+
+    symbol, domain = "relu", (Reals(avoid=(0,)),)
+
+    def forward(x: Any) -> Any:
+        return np.maximum(x, 0)
+
+    def oracle(x: Any) -> Any:
+        return np.where(x > 0, x, 0)
+
+    def dx(g: Any, out: Any) -> Any:
+        return g * (out > 0)
+
+
+class Clamp(Function):
+    """x limited to [min, max], either may be None or a tensor; the derivative at the bounds is 1 (PyTorch)."""
+
+    symbol, broadcasts, rejects = "clamp", True, ((np.ones(2), None, None),)
+    domain = (
+        Reals(avoid=(-1, 1)),
+        Drawn(lambda source, x: source.choice((None, -1.0))),
+        Drawn(lambda source, x, low: 1.0 if low is None else source.choice((None, 1.0))),
+    )
+
+    def forward(x: Any, min: Any, max: Any) -> Any:
+        if min is None and max is None:
+            raise ValueError("at least one of 'min' or 'max' must not be None")
+        if min is not None:
+            x = np.maximum(x, min)
+        return x if max is None else np.minimum(x, max)
+
+    def oracle(x: Any, min: Any, max: Any) -> Any:
+        return np.clip(x, min, max)
+
+    def dx(g: Any, x: Any, min: Any, max: Any) -> Any:
+        inside = np.asarray(True)
+        if min is not None:
+            inside = raw(x) >= raw(min)
+        if max is not None:
+            inside = inside & (raw(x) <= raw(max))
+        return g * inside
+
+    def dmin(g: Any, x: Any, min: Any, max: Any) -> Any:
+        below = raw(x) < raw(min)
+        return g * (below if max is None else below & (raw(min) < raw(max)))
+
+    def dmax(g: Any, x: Any, min: Any, max: Any) -> Any:
+        above = raw(x) > raw(max)
+        return g * (above if min is None else above | (raw(max) < raw(min)))
+
+
+class Where(Function):
+    """x where the condition holds, y elsewhere; each gets the gradient of the elements it gave."""
+
+    symbol, broadcasts = "where", True
+    domain = Booleans(), Reals(), Reals()
+    rejects = ((np.array([True, False]), np.ones(3), np.ones(2)),)
+
+    def forward(condition: Any, x: Any, y: Any) -> Any:
+        return np.where(condition, x, y)[()]
+
+    def oracle(condition: Any, x: Any, y: Any) -> Any:
+        return np.select([condition], [x], y)
+
+    def dx(g: Any, condition: Any) -> Any:
+        return np.where(raw(condition), g, 0)
+
+    def dy(g: Any, condition: Any) -> Any:
+        return np.where(raw(condition), 0, g)
+
+
+# ------------------------------------------------------------------ functions
+
+
+def add(input: Operand, other: Operand, *, alpha: float = 1) -> Tensor:
+    """input + alpha * other. PyTorch: `add`. Raises ShapeError if the shapes do not broadcast."""
+    return Add.apply(input, other if alpha == 1 else Mul.apply(other, alpha))
+
+
+def sub(input: Operand, other: Operand, *, alpha: float = 1) -> Tensor:
+    """input - alpha * other. PyTorch: `sub`. Raises ShapeError if the shapes do not broadcast."""
+    return Sub.apply(input, other if alpha == 1 else Mul.apply(other, alpha))
+
+
+def mul(input: Operand, other: Operand) -> Tensor:
+    """input * other. PyTorch: `mul`. Raises ShapeError if the shapes do not broadcast."""
+    return Mul.apply(input, other)
+
+
+def div(input: Operand, other: Operand, *, rounding_mode: str | None = None) -> Tensor:
+    """input / other, truly divided, or rounded with rounding_mode 'floor' or 'trunc'. PyTorch: `div`."""
+    if rounding_mode is None:
+        return Div.apply(input, other)
+    if rounding_mode == "floor":
+        return floor_divide(input, other)
+    if rounding_mode != "trunc":
+        raise RuntimeError(f"div: rounding_mode must be None, 'trunc' or 'floor', not {rounding_mode!r}")
+    wanted = Add.apply(input, other)
+    quotient = Div.apply(input, other)
+    return cast(Mul.apply(Sign.apply(quotient), Floor.apply(Abs.apply(quotient))), wanted._data.dtype)
+
+
+def floor_divide(input: Operand, other: Operand) -> Tensor:
+    """floor(input / other), in the dtype in which they meet; its derivative is 0. PyTorch: `floor_divide`."""
+    wanted = Add.apply(input, other)
+    if wanted._data.dtype.kind == "f":
+        return Floor.apply(Div.apply(input, other))
+    return wrap(np.floor_divide(raw(input), raw(other)).astype(wanted._data.dtype))
+
+
+def remainder(input: Operand, other: Operand) -> Tensor:
+    """input modulo other, with the sign of other. PyTorch: `remainder`."""
+    return Remainder.apply(input, other)
+
+
+def pow(input: Operand, exponent: Operand) -> Tensor:
+    """input ** exponent. PyTorch: `pow`. Raises for negative integer powers of integers."""
+    return Pow.apply(input, exponent)
+
+
+def square(input: Tensor) -> Tensor:
+    """input ** 2. PyTorch: `square`."""
+    return Pow.apply(input, 2)
+
+
+def maximum(input: Tensor, other: Tensor) -> Tensor:
+    """The larger element of each pair. PyTorch: `maximum`."""
+    return Maximum.apply(input, other)
+
+
+def minimum(input: Tensor, other: Tensor) -> Tensor:
+    """The smaller element of each pair. PyTorch: `minimum`."""
+    return Minimum.apply(input, other)
+
+
+def neg(input: Tensor) -> Tensor:
+    """-input. PyTorch: `neg`."""
+    return Neg.apply(input)
+
+
+def abs(input: Tensor) -> Tensor:
+    """|input|. PyTorch: `abs`."""
+    return Abs.apply(input)
+
+
+def sign(input: Tensor) -> Tensor:
+    """-1, 0 or 1. PyTorch: `sign`."""
+    return Sign.apply(input)
+
+
+def floor(input: Tensor) -> Tensor:
+    """Rounded down. PyTorch: `floor`."""
+    return Floor.apply(input)
+
+
+def ceil(input: Tensor) -> Tensor:
+    """Rounded up. PyTorch: `ceil`."""
+    return Ceil.apply(input)
+
+
+def round(input: Tensor, *, decimals: int = 0) -> Tensor:
+    """Rounded to the nearest, halves to even. PyTorch: `round`."""
+    return Round.apply(input) if decimals == 0 else Div.apply(Round.apply(Mul.apply(input, 10.0**decimals)), 10.0**decimals)
+
+
+def exp(input: Tensor) -> Tensor:
+    """e ** input; integers give floats. PyTorch: `exp`."""
+    return Exp.apply(input)
+
+
+def log(input: Tensor) -> Tensor:
+    """The natural logarithm. PyTorch: `log`."""
+    return Log.apply(input)
+
+
+def sqrt(input: Tensor) -> Tensor:
+    """The square root. PyTorch: `sqrt`."""
+    return Sqrt.apply(input)
+
+
+def sin(input: Tensor) -> Tensor:
+    """The sine. PyTorch: `sin`."""
+    return Sin.apply(input)
+
+
+def cos(input: Tensor) -> Tensor:
+    """The cosine. PyTorch: `cos`."""
+    return Cos.apply(input)
+
+
+def tanh(input: Tensor) -> Tensor:
+    """The hyperbolic tangent. PyTorch: `tanh`."""
+    return Tanh.apply(input)
+
+
+def sigmoid(input: Tensor) -> Tensor:
+    """1 / (1 + e ** -input). PyTorch: `sigmoid`."""
+    return Sigmoid.apply(input)
+
+
+def relu(input: Tensor) -> Tensor:
+    """max(input, 0). PyTorch: `relu`."""
+    return Relu.apply(input)
+
+
+def clamp(input: Tensor, min: Operand | None = None, max: Operand | None = None) -> Tensor:
+    """input limited to [min, max]; where min > max, max. PyTorch: `clamp`. Raises RuntimeError without either bound."""
+    return Clamp.apply(input, min, max)
+
+
+def where(condition: Tensor, input: Operand | None = None, other: Operand | None = None) -> Any:
+    """input where condition, else other; with the condition alone its `nonzero(as_tuple=True)`. PyTorch: `where`."""
+    if input is None and other is None:
+        return condition.nonzero(as_tuple=True)
+    if not isinstance(condition, (TensorCore, np.ndarray)):
+        raise TypeError(f"where: condition must be a boolean tensor, got {describe(condition)}")
+    if raw(condition).dtype.kind != "b":
+        raise RuntimeError(f"where expected condition to be a boolean tensor, but got {describe(condition)}")
+    return Where.apply(condition, input, other)
+
+
+class ElementwiseMethods:
+    """The functions above as methods and operators of Tensor."""
+
+    __slots__ = ()
+
+    add, sub, mul, div, pow = add, sub, mul, div, pow
+    subtract, multiply, divide, true_divide = sub, mul, div, div
+    floor_divide, remainder, square, maximum, minimum = floor_divide, remainder, square, maximum, minimum
+    neg, abs, absolute, sign, floor, ceil, round = neg, abs, abs, sign, floor, ceil, round
+    exp, log, sqrt, sin, cos, tanh, sigmoid, relu = exp, log, sqrt, sin, cos, tanh, sigmoid, relu
+    clamp = clip = clamp
+
+    def where(self, condition: Tensor, other: Operand) -> Tensor:
+        """self where condition, else other."""
+        return where(condition, self, other)  # type: ignore[arg-type, no-any-return]
+
+    def __add__(self, other: Operand) -> Tensor:
+        try:
+            return Add.apply(self, other)
+        except NotAnOperand:
+            return NotImplemented
+
+    def __radd__(self, other: Operand) -> Tensor:
+        try:
+            return Add.apply(other, self)
+        except NotAnOperand:
+            return NotImplemented
+
+    def __sub__(self, other: Operand) -> Tensor:
+        try:
+            return Sub.apply(self, other)
+        except NotAnOperand:
+            return NotImplemented
+
+    def __rsub__(self, other: Operand) -> Tensor:
+        try:
+            return Sub.apply(other, self)
+        except NotAnOperand:
+            return NotImplemented
+
+    def __mul__(self, other: Operand) -> Tensor:
+        try:
+            return Mul.apply(self, other)
+        except NotAnOperand:
+            return NotImplemented
+
+    def __rmul__(self, other: Operand) -> Tensor:
+        try:
+            return Mul.apply(other, self)
+        except NotAnOperand:
+            return NotImplemented
+
+    def __truediv__(self, other: Operand) -> Tensor:
+        try:
+            return Div.apply(self, other)
+        except NotAnOperand:
+            return NotImplemented
+
+    def __rtruediv__(self, other: Operand) -> Tensor:
+        try:
+            return Div.apply(other, self)
+        except NotAnOperand:
+            return NotImplemented
+
+    def __pow__(self, other: Operand) -> Tensor:
+        try:
+            return Pow.apply(self, other)
+        except NotAnOperand:
+            return NotImplemented
+
+    def __rpow__(self, other: Operand) -> Tensor:
+        try:
+            return Pow.apply(other, self)
+        except NotAnOperand:
+            return NotImplemented
+
+    def __mod__(self, other: Operand) -> Tensor:
+        try:
+            return Remainder.apply(self, other)
+        except NotAnOperand:
+            return NotImplemented
+
+    def __rmod__(self, other: Operand) -> Tensor:
+        try:
+            return Remainder.apply(other, self)
+        except NotAnOperand:
+            return NotImplemented
+
+    def __floordiv__(self, other: Operand) -> Tensor:
+        return floor_divide(self, other)  # type: ignore[arg-type]
+
+    def __rfloordiv__(self, other: Operand) -> Tensor:
+        return floor_divide(other, self)  # type: ignore[arg-type]
+
+    def __neg__(self) -> Tensor:
+        return Neg.apply(self)
+
+    def __pos__(self: T) -> T:
+        return self
+
+    def __abs__(self) -> Tensor:
+        return Abs.apply(self)
+
+    # In place: the result takes over the buffer, and with it every view of it.
+
+    def add_(self: T, other: Operand, *, alpha: float = 1) -> T:
+        return inplace(Add, self, other if alpha == 1 else Mul.apply(other, alpha))
+
+    def sub_(self: T, other: Operand, *, alpha: float = 1) -> T:
+        return inplace(Sub, self, other if alpha == 1 else Mul.apply(other, alpha))
+
+    def clamp_(self: T, min: Operand | None = None, max: Operand | None = None) -> T:
+        return inplace(Clamp, self, min, max)
+
+    def mul_(self: T, other: Operand) -> T:
+        return inplace(Mul, self, other)
+
+    def div_(self: T, other: Operand) -> T:
+        return inplace(Div, self, other)
+
+    def pow_(self: T, other: Operand) -> T:
+        return inplace(Pow, self, other)
+
+    def remainder_(self: T, other: Operand) -> T:
+        return inplace(Remainder, self, other)
+
+    def neg_(self: T) -> T:
+        return inplace(Neg, self)
+
+    def abs_(self: T) -> T:
+        return inplace(Abs, self)
+
+    def sign_(self: T) -> T:
+        return inplace(Sign, self)
+
+    def floor_(self: T) -> T:
+        return inplace(Floor, self)
+
+    def ceil_(self: T) -> T:
+        return inplace(Ceil, self)
+
+    def round_(self: T) -> T:
+        return inplace(Round, self)
+
+    def exp_(self: T) -> T:
+        return inplace(Exp, self)
+
+    def log_(self: T) -> T:
+        return inplace(Log, self)
+
+    def sqrt_(self: T) -> T:
+        return inplace(Sqrt, self)
+
+    def sin_(self: T) -> T:
+        return inplace(Sin, self)
+
+    def cos_(self: T) -> T:
+        return inplace(Cos, self)
+
+    def tanh_(self: T) -> T:
+        return inplace(Tanh, self)
+
+    def sigmoid_(self: T) -> T:
+        return inplace(Sigmoid, self)
+
+    def relu_(self: T) -> T:
+        return inplace(Relu, self)
+
+    __iadd__, __isub__, __imul__, __itruediv__ = add_, sub_, mul_, div_
+    __ipow__, __imod__ = pow_, remainder_

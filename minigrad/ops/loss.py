@@ -1,0 +1,55 @@
+"""Losses fused into one node where that pays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minigrad.domains import Drawn, OneOf, Reals
+from minigrad.errors import DimensionError, ShapeError
+from minigrad.function import Function, raw
+from minigrad.ops.index import IndexAdd
+from minigrad.ops.reduce import Softmax
+
+
+class CrossEntropy(Function):
+    """-log(softmax(x))[target] of logits x (N, C) and classes target (N), summed and divided by `divisor`.
+
+    The SoftmaxWithLoss layer of book 5.6.3 and appendix A: its gradient is (softmax - one-hot) / divisor.
+    """
+
+    symbol = "softmax+CE"
+    domain = (
+        Reals(shape=lambda source: (source.integer(1, 3), source.integer(1, 4))),
+        Drawn(lambda source, x: np.array([source.integer(0, x.shape[1] - 1) for _ in x])),
+        OneOf(1, 3),
+    )
+    rejects = ((np.ones((2, 3)), np.array([0, 3]), 1), (np.ones((2, 3)), np.array([0, 1, 2]), 1))
+
+    def forward(x: Any, target: Any, divisor: float) -> Any:
+        if x.ndim != 2 or target.shape != x.shape[:1]:
+            raise ShapeError(f"expected logits (N, C) and targets (N), got {x.shape} and {target.shape}")
+        if target.size and (target.min() < 0 or target.max() >= x.shape[1]):
+            raise DimensionError(f"target out of bounds: classes are 0 to {x.shape[1] - 1}, got {target.min()} to {target.max()}")
+        rows = np.arange(len(x))
+        p = x.astype(np.float32) if x.dtype == np.float16 else x
+        p = p - np.max(p, axis=1, keepdims=True)
+        picked = p[rows, target]
+        np.exp(p, out=p)
+        total = np.sum(p, axis=1, keepdims=True)
+        p /= total
+        loss = (np.sum(np.log(total)) - np.sum(picked)) / divisor
+        return x.dtype.type(loss), p.astype(x.dtype, copy=False)
+
+    def oracle(x: Any, target: Any, divisor: float) -> Any:
+        return -np.sum(np.log(Softmax.oracle(x, 1))[np.arange(len(x)), target]) / divisor
+
+    def dx(g: Any, target: Any, divisor: float, kept: Any) -> Any:
+        d = kept * (g / divisor)
+        d[np.arange(len(d)), raw(target)] -= g / divisor
+        return d
+
+    def composed_dx(g: Any, x: Any, target: Any, divisor: float) -> Any:
+        rows = np.ones(len(x), raw(x).dtype) * (g / divisor)
+        return Softmax.apply(x, 1) * (g / divisor) - IndexAdd.apply(rows, x.shape, (np.arange(len(x)), raw(target)))

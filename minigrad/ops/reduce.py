@@ -1,0 +1,431 @@
+"""Reductions: over all elements, or over `dim`, an int or several, negative ones counted from the end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from minigrad import dtypes
+from minigrad.domains import Dim, Dims, Flag, OneOf, Reals
+from minigrad.errors import DimensionError, DtypeError
+from minigrad.function import Function, TensorCore, cast, raw, wrap
+from minigrad.ops.index import Gather
+
+if TYPE_CHECKING:
+    from minigrad.tensor import Tensor
+
+    Dimensions = int | tuple[int, ...] | list[int] | None
+
+__all__ = [
+    "all",
+    "amax",
+    "amin",
+    "any",
+    "argmax",
+    "argmin",
+    "count_nonzero",
+    "log_softmax",
+    "logsumexp",
+    "max",
+    "mean",
+    "min",
+    "softmax",
+    "std",
+    "sum",
+    "var",
+]
+
+NO_SUCH_DIM = ((np.ones((2, 3)), 2, False), (np.ones((2, 3)), -3, False))
+
+
+def one_dim(dim: int, ndim: int, name: str) -> int:
+    """dim counted from the front. Raises DimensionError naming the range if there is none such."""
+    if not isinstance(dim, (int, np.integer)):
+        raise TypeError(f"{name}: dim must be an int, not {type(dim).__name__}")
+    high = ndim or 1
+    if not -high <= dim < high:
+        raise DimensionError(
+            f"{name}: Dimension out of range (expected to be in range of [{-high}, {high - 1}], but got {dim})"
+        )
+    return int(dim) % high
+
+
+def all_dims(dim: Any, ndim: int, name: str) -> tuple[int, ...] | None:
+    """dims counted from the front, None for all. Raises for one out of range or given twice."""
+    if dim is None:
+        return None
+    if isinstance(dim, (int, np.integer)):
+        one_dim(int(dim), ndim, name)
+        return (int(dim) % ndim,) if ndim else ()
+    found = tuple(one_dim(d, ndim, name) for d in dim)
+    if len(set(found)) != len(found):
+        raise RuntimeError(f"{name}: dim {tuple(dim)} names a dimension twice")
+    return (found or None) if ndim else ()
+
+
+def restored(g: Any, x_shape: Any, dim: Any, keepdim: bool) -> Any:
+    """g, the gradient of a reduced result, with its reduced dimensions back as 1, ready to broadcast to x_shape."""
+    if keepdim or g.shape == x_shape:
+        return g
+    dims = range(len(x_shape)) if dim is None else all_dims(dim, len(x_shape), "reduce") or ()
+    return np.reshape(g, tuple(1 if i in dims else n for i, n in enumerate(x_shape)))
+
+
+def count(x_shape: Any, dim: Any) -> int:
+    """How many elements each result was made of."""
+    n = 1
+    for i in range(len(x_shape)) if dim is None else all_dims(dim, len(x_shape), "reduce") or ():
+        n *= x_shape[i]
+    return n
+
+
+def wide(x: Any) -> Any:
+    """float16 as float32, in which it is summed; anything else as it is."""
+    return x.astype(np.float32) if x.dtype == np.float16 else x
+
+
+class Sum(Function):
+    """The sum over dim; integers and booleans sum to int64. Its gradient is repeated. Book 1.3.4 (the repeat node)."""
+
+    symbol, domain, rejects = "Σ", (Reals(), Dims, Flag), NO_SUCH_DIM
+
+    def forward(x: Any, dim: Any, keepdim: bool) -> Any:
+        axis = all_dims(dim, x.ndim, "sum")
+        if x.dtype == np.float16:
+            return np.sum(x, axis=axis, keepdims=keepdim, dtype=np.float32).astype(np.float16)
+        if x.dtype.kind in "iub":
+            return np.sum(x, axis=axis, keepdims=keepdim, dtype=np.int64)
+        return np.sum(x, axis=axis, keepdims=keepdim)
+
+    def oracle(x: Any, dim: Any, keepdim: bool) -> Any:
+        return np.add.reduce(x, axis=dim if dim is not None else tuple(range(x.ndim)), keepdims=keepdim)
+
+    def dx(g: Any, x_shape: Any, dim: Any, keepdim: bool) -> Any:
+        return np.broadcast_to(restored(g, x_shape, dim, keepdim), x_shape)
+
+
+class Mean(Function):
+    """The mean over dim. Raises for integers."""
+
+    symbol, domain = "mean", (Reals(), Dims, Flag)
+    rejects = (*NO_SUCH_DIM, (np.ones(3, np.int64), None, False))
+
+    def forward(x: Any, dim: Any, keepdim: bool) -> Any:
+        if x.dtype.kind != "f":
+            raise DtypeError(
+                "mean(): could not infer output dtype. Input dtype must be a floating point dtype, "
+                f"got {x.dtype}; convert with .float()"
+            )
+        return np.mean(x, axis=all_dims(dim, x.ndim, "mean"), keepdims=keepdim)
+
+    def oracle(x: Any, dim: Any, keepdim: bool) -> Any:
+        return Sum.oracle(x, dim, keepdim) / count(x.shape, dim)
+
+    def dx(g: Any, x_shape: Any, dim: Any, keepdim: bool) -> Any:
+        return np.broadcast_to(restored(g / count(x_shape, dim), x_shape, dim, keepdim), x_shape)
+
+
+class Var(Function):
+    """The variance over dim, the sum of squares divided by n - correction."""
+
+    symbol, domain = "var", (Reals(), Dims, OneOf(0, 1), Flag)
+    rejects = ((np.ones((2, 3)), 2, 1, False),)
+
+    def forward(x: Any, dim: Any, correction: float, keepdim: bool) -> Any:
+        if x.dtype.kind != "f":
+            raise DtypeError(f"var: only floating point dtypes are supported, got {x.dtype}")
+        axis = all_dims(dim, x.ndim, "var")
+        n = count(x.shape, dim)
+        centred = wide(x) - np.mean(wide(x), axis=axis, keepdims=True)
+        total = np.sum(centred * centred, axis=axis, keepdims=keepdim)
+        return (total / np.maximum(0, n - correction).astype(total.dtype)).astype(x.dtype)
+
+    def oracle(x: Any, dim: Any, correction: float, keepdim: bool) -> Any:
+        return np.var(x, axis=dim, ddof=correction, keepdims=keepdim)
+
+    def dx(g: Any, x: Any, dim: Any, correction: float, keepdim: bool) -> Any:
+        n = count(x.shape, dim)
+        mean = np.mean(x, axis=all_dims(dim, x.ndim, "var"), keepdims=True)
+        scale = 2 / (n - correction) if n > correction else float("nan")
+        return restored(g, x.shape, dim, keepdim) * (scale * (x - mean))
+
+
+class Amax(Function):
+    """The largest element over dim; equal ones share the gradient evenly (PyTorch)."""
+
+    symbol, domain, rejects = "max", (Reals(distinct=True), Dims, Flag), (*NO_SUCH_DIM, (np.ones((2, 0)), 1, False))
+
+    def forward(x: Any, dim: Any, keepdim: bool) -> Any:
+        return np.max(x, axis=all_dims(dim, x.ndim, "amax"), keepdims=keepdim)
+
+    def oracle(x: Any, dim: Any, keepdim: bool) -> Any:
+        return -np.min(-x, axis=dim, keepdims=keepdim)
+
+    def dx(g: Any, x: Any, dim: Any, out: Any, keepdim: bool) -> Any:
+        return shared_evenly(g, x, dim, out, keepdim)
+
+
+class Amin(Function):
+    """The smallest element over dim; equal ones share the gradient evenly (PyTorch)."""
+
+    symbol, domain, rejects = "min", (Reals(distinct=True), Dims, Flag), Amax.rejects
+
+    def forward(x: Any, dim: Any, keepdim: bool) -> Any:
+        return np.min(x, axis=all_dims(dim, x.ndim, "amin"), keepdims=keepdim)
+
+    def oracle(x: Any, dim: Any, keepdim: bool) -> Any:
+        return -np.max(-x, axis=dim, keepdims=keepdim)
+
+    def dx(g: Any, x: Any, dim: Any, out: Any, keepdim: bool) -> Any:
+        return shared_evenly(g, x, dim, out, keepdim)
+
+
+def shared_evenly(g: Any, x: Any, dim: Any, out: Any, keepdim: bool) -> Any:
+    """The gradient of a maximum or minimum: divided among the elements that are equal to it."""
+    ties = raw(x) == restored(raw(out), x.shape, dim, keepdim)
+    number = np.sum(ties, axis=all_dims(dim, x.ndim, "amax"), keepdims=True)
+    return restored(g, x.shape, dim, keepdim) * (ties / number).astype(raw(x).dtype)
+
+
+class Logsumexp(Function):
+    """log(sum(exp(x))) over dim, shifted by the maximum so that it cannot overflow."""
+
+    symbol, domain, rejects, to_float = "logsumexp", (Reals(), Dims, Flag), NO_SUCH_DIM, True
+
+    def forward(x: Any, dim: Any, keepdim: bool) -> Any:
+        axis = all_dims(dim, x.ndim, "logsumexp")
+        shift = np.max(wide(x), axis=axis, keepdims=True, initial=-np.inf)
+        shift = np.where(np.isfinite(shift), shift, 0).astype(shift.dtype)
+        out = np.log(np.sum(np.exp(wide(x) - shift), axis=axis, keepdims=True)) + shift
+        return (out if keepdim else np.squeeze(out, axis=axis)).astype(x.dtype)[()]
+
+    def oracle(x: Any, dim: Any, keepdim: bool) -> Any:
+        return np.log(np.sum(np.exp(x), axis=dim, keepdims=keepdim))
+
+    def dx(g: Any, x: Any, dim: Any, out: Any, keepdim: bool) -> Any:
+        return restored(g, x.shape, dim, keepdim) * np.exp(x - restored(out, x.shape, dim, keepdim))
+
+
+class Softmax(Function):
+    """exp(x) over its sum along dim, shifted by the maximum. Book 3.5."""
+
+    symbol, domain, rejects, to_float = "softmax", (Reals(), Dim), ((np.ones((2, 3)), 2),), True
+
+    def forward(x: Any, dim: int) -> Any:
+        axis = one_dim(dim, x.ndim, "softmax") if x.ndim else None
+        e = wide(x) - np.max(wide(x), axis=axis, keepdims=True, initial=-np.inf)
+        e = np.exp(e)
+        return (e / np.sum(e, axis=axis, keepdims=True)).astype(x.dtype, copy=False)[()]
+
+    def oracle(x: Any, dim: int) -> Any:
+        return np.exp(x) / np.sum(np.exp(x), axis=dim if x.ndim else None, keepdims=True)
+
+    def dx(g: Any, dim: int, out: Any) -> Any:
+        return out * (g - np.sum(g * out, axis=dim if out.ndim else None, keepdims=True))
+
+
+class LogSoftmax(Function):
+    """log(softmax(x)) along dim, without forming the softmax."""
+
+    symbol, domain, rejects, to_float = "log_softmax", (Reals(), Dim), ((np.ones((2, 3)), 2),), True
+
+    def forward(x: Any, dim: int) -> Any:
+        axis = one_dim(dim, x.ndim, "log_softmax") if x.ndim else None
+        shifted = wide(x) - np.max(wide(x), axis=axis, keepdims=True, initial=-np.inf)
+        return (shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))).astype(x.dtype, copy=False)[()]
+
+    def oracle(x: Any, dim: int) -> Any:
+        return np.log(Softmax.oracle(x, dim))
+
+    def dx(g: Any, dim: int, out: Any) -> Any:
+        return g - np.exp(out) * np.sum(g, axis=dim if out.ndim else None, keepdims=True)
+
+
+class Argmax(Function):
+    """The index of the largest element, the first of equal ones; over all elements if dim is None."""
+
+    symbol, domain, rejects = "argmax", (Reals(distinct=True), Dim, Flag), (*NO_SUCH_DIM, (np.ones(0), None, False))
+
+    def forward(x: Any, dim: Any, keepdim: bool) -> Any:
+        return np.argmax(x, axis=None if dim is None or not x.ndim else one_dim(dim, x.ndim, "argmax"), keepdims=keepdim)
+
+    def oracle(x: Any, dim: Any, keepdim: bool) -> Any:
+        return np.argsort(-x, axis=dim).take(0, axis=dim).reshape(Amax.oracle(x, dim, keepdim).shape) if x.ndim else 0
+
+
+class Argmin(Function):
+    """The index of the smallest element, the first of equal ones; over all elements if dim is None."""
+
+    symbol, domain, rejects = "argmin", (Reals(distinct=True), Dim, Flag), Argmax.rejects
+
+    def forward(x: Any, dim: Any, keepdim: bool) -> Any:
+        return np.argmin(x, axis=None if dim is None or not x.ndim else one_dim(dim, x.ndim, "argmin"), keepdims=keepdim)
+
+    def oracle(x: Any, dim: Any, keepdim: bool) -> Any:
+        return Argmax.oracle(-x, dim, keepdim)
+
+
+# ------------------------------------------------------------------ functions
+
+
+class ValuesIndices(NamedTuple):
+    """What `max` and `min` with a dim return, as PyTorch's named tuples."""
+
+    values: Any
+    indices: Any
+
+
+def _dim_of(dim: Any, axis: Any) -> Any:
+    return dim if axis is None else axis
+
+
+def sum(
+    input: Tensor,
+    dim: Dimensions = None,
+    keepdim: bool = False,
+    *,
+    dtype: dtypes.dtype | None = None,
+    axis: Dimensions = None,
+    keepdims: bool = False,
+) -> Tensor:
+    """The sum over dim (all elements if None). PyTorch: `sum`. Raises DimensionError for a dim out of range."""
+    x = input if dtype is None else cast(input, dtypes.as_numpy(dtype))
+    return Sum.apply(x, _dim_of(dim, axis), keepdim or keepdims)
+
+
+def mean(
+    input: Tensor,
+    dim: Dimensions = None,
+    keepdim: bool = False,
+    *,
+    dtype: dtypes.dtype | None = None,
+    axis: Dimensions = None,
+    keepdims: bool = False,
+) -> Tensor:
+    """The mean over dim (all elements if None). PyTorch: `mean`. Raises DtypeError for integers."""
+    x = input if dtype is None else cast(input, dtypes.as_numpy(dtype))
+    return Mean.apply(x, _dim_of(dim, axis), keepdim or keepdims)
+
+
+def var(
+    input: Tensor,
+    dim: Dimensions | bool = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+    axis: Dimensions = None,
+) -> Tensor:
+    """The variance over dim, divided by n - correction (1 by default, 0 if unbiased=False). PyTorch: `var`."""
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    if correction is None:
+        correction = 0 if unbiased is False else 1
+    return Var.apply(input, _dim_of(dim, axis), correction, keepdim)
+
+
+def std(
+    input: Tensor,
+    dim: Dimensions | bool = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+    axis: Dimensions = None,
+) -> Tensor:
+    """The square root of `var`. PyTorch: `std`."""
+    return var(input, dim, unbiased, keepdim, correction=correction, axis=axis).sqrt()
+
+
+def amax(input: Tensor, dim: Dimensions = (), keepdim: bool = False) -> Tensor:
+    """The largest element over dim; ties share the gradient. PyTorch: `amax`."""
+    return Amax.apply(input, dim or None if not isinstance(dim, int) else dim, keepdim)
+
+
+def amin(input: Tensor, dim: Dimensions = (), keepdim: bool = False) -> Tensor:
+    """The smallest element over dim; ties share the gradient. PyTorch: `amin`."""
+    return Amin.apply(input, dim or None if not isinstance(dim, int) else dim, keepdim)
+
+
+def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: int | None = None) -> Any:
+    """The largest element; with a dim (values, indices), the gradient to the first of equal ones; of two tensors `maximum`.
+
+    PyTorch: `max`.
+    """
+    return _extreme(input, _dim_of(dim, axis), keepdim, Amax, Argmax, "maximum")
+
+
+def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: int | None = None) -> Any:
+    """The smallest element; with a dim (values, indices), the gradient to the first of equal ones; of two tensors `minimum`.
+
+    PyTorch: `min`.
+    """
+    return _extreme(input, _dim_of(dim, axis), keepdim, Amin, Argmin, "minimum")
+
+
+def _extreme(x: Any, dim: Any, keepdim: bool, every: Any, where: Any, pair: str) -> Any:
+    if isinstance(dim, TensorCore):
+        return getattr(x, pair)(dim)
+    if dim is None:
+        return every.apply(x, None, False)
+    if not np.ndim(raw(x)):
+        one_dim(dim, 0, every.__name__.lower())
+        return ValuesIndices(x.clone(), wrap(np.int64(0)))
+    index = where.forward(raw(x), dim, True)
+    values, indices = Gather.apply(x, one_dim(dim, x.ndim, "max"), index), wrap(index)
+    return ValuesIndices(values, indices) if keepdim else ValuesIndices(values.squeeze(dim), indices.squeeze(dim))
+
+
+def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False, *, axis: int | None = None) -> Tensor:
+    """The index of the largest element, int64. PyTorch: `argmax`."""
+    return Argmax.apply(input, _dim_of(dim, axis), keepdim)
+
+
+def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False, *, axis: int | None = None) -> Tensor:
+    """The index of the smallest element, int64. PyTorch: `argmin`."""
+    return Argmin.apply(input, _dim_of(dim, axis), keepdim)
+
+
+def logsumexp(input: Tensor, dim: Dimensions, keepdim: bool = False) -> Tensor:
+    """log(sum(exp(input))) over dim, stable. PyTorch: `logsumexp`."""
+    return Logsumexp.apply(input, dim, keepdim)
+
+
+def softmax(input: Tensor, dim: int, dtype: dtypes.dtype | None = None) -> Tensor:
+    """exp(input) / sum(exp(input)) along dim, stable. PyTorch: `softmax`. Book 3.5."""
+    return Softmax.apply(input if dtype is None else cast(input, dtypes.as_numpy(dtype)), dim)
+
+
+def log_softmax(input: Tensor, dim: int, dtype: dtypes.dtype | None = None) -> Tensor:
+    """log(softmax(input)) along dim, stable. PyTorch: `log_softmax`."""
+    return LogSoftmax.apply(input if dtype is None else cast(input, dtypes.as_numpy(dtype)), dim)
+
+
+def all(input: Tensor, dim: Dimensions = None, keepdim: bool = False) -> Tensor:
+    """Whether all elements are true (not zero). PyTorch: `all`."""
+    x = raw(input)
+    return wrap(np.all(x, axis=all_dims(dim, x.ndim, "all"), keepdims=keepdim))
+
+
+def any(input: Tensor, dim: Dimensions = None, keepdim: bool = False) -> Tensor:
+    """Whether any element is true (not zero). PyTorch: `any`."""
+    x = raw(input)
+    return wrap(np.any(x, axis=all_dims(dim, x.ndim, "any"), keepdims=keepdim))
+
+
+def count_nonzero(input: Tensor, dim: Dimensions = None) -> Tensor:
+    """How many elements are not zero, int64. PyTorch: `count_nonzero`."""
+    return wrap(np.count_nonzero(raw(input), axis=all_dims(dim, raw(input).ndim, "count_nonzero")) + np.int64(0))
+
+
+class ReduceMethods:
+    """The functions above as methods of Tensor."""
+
+    __slots__ = ()
+
+    sum, mean, var, std, amax, amin, max, min = sum, mean, var, std, amax, amin, max, min
+    argmax, argmin, logsumexp, softmax, log_softmax = argmax, argmin, logsumexp, softmax, log_softmax
+    all, any, count_nonzero = all, any, count_nonzero
+
+

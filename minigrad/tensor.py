@@ -1,0 +1,542 @@
+"""Tensor: an array, its gradient and its place in the graph.
+
+The operators and methods that compute are defined beside their operations in `minigrad.ops` and inherited here; this
+class has the rest: making tensors, gradients and hooks, conversions, and NumPy's protocols.
+"""
+
+from __future__ import annotations
+
+import copy
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from minigrad import dtypes, engine, numpy_protocols, printing
+from minigrad.device import CPU, Device, check_device
+from minigrad.errors import DimensionError, GraphError, describe
+from minigrad.function import LEAF, Output, TensorCore, edge_of, tie, wrap
+from minigrad.hooks import RemovableHandle, add_hook, hooks_of
+from minigrad.memory import alias_of, check_inplace, detached, wrote
+from minigrad.ops.compare import CompareMethods
+from minigrad.ops.copy import CopyMethods
+from minigrad.ops.create import CreateMethods, RandomMethods
+from minigrad.ops.elementwise import ElementwiseMethods
+from minigrad.ops.index import IndexMethods
+from minigrad.ops.linalg import LinalgMethods
+from minigrad.ops.reduce import ReduceMethods
+from minigrad.ops.shape import ShapeMethods
+
+if TYPE_CHECKING:
+    from minigrad.function import Function
+
+
+class Size(tuple[int, ...]):
+    """A shape: a tuple of ints. PyTorch: `Size`."""
+
+    __slots__ = ()
+
+    def numel(self) -> int:
+        """The number of elements of a tensor of this shape."""
+        n = 1
+        for k in self:
+            n *= k
+        return n
+
+    def __repr__(self) -> str:
+        return f"minigrad.Size({list(self)})"
+
+
+class Tensor(
+    ElementwiseMethods,
+    CompareMethods,
+    ReduceMethods,
+    ShapeMethods,
+    IndexMethods,
+    LinalgMethods,
+    CopyMethods,
+    CreateMethods,
+    RandomMethods,
+    TensorCore,
+):
+    """A multi-dimensional array that records the operations on it. Make one with `minigrad.tensor`.
+
+    `Tensor(data)` copies data as float32, as PyTorch's legacy constructor; `Tensor(2, 3)` is an uninitialised tensor.
+    """
+
+    __slots__ = ()
+    __array_priority__ = 1000
+
+    def __init__(self, *data: Any) -> None:
+        if len(data) == 1 and not isinstance(data[0], (int, np.integer)):
+            self._data = np.array(_plain(data[0]), dtype=dtypes.as_numpy(None))
+        else:
+            self._data = np.empty(tuple(int(n) for n in data) or (0,), dtype=dtypes.as_numpy(None))
+        self._node = self._grad = self._alias = None
+
+    # ---------------------------------------------------------------- what it is
+
+    @property
+    def shape(self) -> Size:
+        """The sizes of the dimensions."""
+        return Size(self._data.shape)
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or one of its sizes. Raises DimensionError for a dim out of range."""
+        if dim is None:
+            return Size(self._data.shape)
+        if not -self._data.ndim <= dim < self._data.ndim:
+            raise DimensionError(f"size: Dimension out of range for shape {self._data.shape}, got {dim}")
+        return self._data.shape[dim]
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return self._data.ndim  # type: ignore[no-any-return]
+
+    def dim(self) -> int:
+        """The number of dimensions."""
+        return self._data.ndim  # type: ignore[no-any-return]
+
+    ndimension = dim
+
+    def numel(self) -> int:
+        """The number of elements."""
+        return int(self._data.size)
+
+    nelement = numel
+
+    @property
+    def dtype(self) -> dtypes.dtype:
+        """The type of the elements."""
+        return dtypes.BY_NUMPY[self._data.dtype]
+
+    @property
+    def itemsize(self) -> int:
+        """The bytes of one element."""
+        return self._data.itemsize  # type: ignore[no-any-return]
+
+    element_size = property(lambda self: lambda: self._data.itemsize)
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of all elements."""
+        return self._data.nbytes  # type: ignore[no-any-return]
+
+    @property
+    def device(self) -> Device:
+        """The CPU."""
+        return CPU
+
+    is_cuda = False
+    is_sparse = False
+
+    def is_floating_point(self) -> bool:
+        """Whether the elements are floats."""
+        return self._data.dtype.kind == "f"  # type: ignore[no-any-return]
+
+    def is_inference(self) -> bool:
+        """False: tensors made in `inference_mode` are ordinary ones that recorded nothing."""
+        return False
+
+    def data_ptr(self) -> int:
+        """The address of the first element."""
+        return self._buffer().ctypes.data  # type: ignore[no-any-return]
+
+    def __len__(self) -> int:
+        if not self._data.ndim:
+            raise TypeError("len() of a 0-d tensor")
+        return len(self._data)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self._data.ndim:
+            raise TypeError("iteration over a 0-d tensor")
+        return iter(self.unbind(0))
+
+    def __contains__(self, element: Any) -> bool:
+        return bool((self == element).any())
+
+    def __bool__(self) -> bool:
+        if self._data.size != 1:
+            raise RuntimeError(
+                f"Boolean value of a tensor with {self._data.size} elements is ambiguous: {describe(self)}; "
+                "use .any() or .all()"
+            )
+        return bool(self._data)
+
+    def item(self) -> Any:
+        """The only element as a Python number. Raises RuntimeError unless there is exactly one."""
+        if self._data.size != 1:
+            raise RuntimeError(f"a Tensor with {self._data.size} elements cannot be converted to Scalar")
+        return self._data.item()
+
+    def tolist(self) -> Any:
+        """The elements as nested lists of Python numbers."""
+        return self._data.tolist()
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __complex__(self) -> complex:
+        return complex(self.item())
+
+    def __index__(self) -> int:
+        if self._data.dtype.kind not in "iub" or self._data.size != 1:
+            raise TypeError("only integer tensors of a single element can be converted to an index")
+        return int(self.item())
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if not self._data.ndim else object.__format__(self, spec)
+
+    def __repr__(self) -> str:
+        node = self.grad_fn
+        return printing.format_tensor(
+            np.asarray(self._data), requires_grad=node is None and self.requires_grad, grad_fn=node and node.name()
+        )
+
+    # ---------------------------------------------------------------- its gradient and its place in the graph
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients flow to it. Settable on leaves only."""
+        return edge_of(self) is not None
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        self.requires_grad_(value)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Ask for gradients, or no longer. Raises RuntimeError for integers, and for results if False."""
+        node = self._node
+        if not requires_grad:
+            if node is not None and node is not LEAF:
+                raise RuntimeError(
+                    "you can only change requires_grad flags of leaf variables. If you want to use a computed variable "
+                    "in a subgraph that doesn't require differentiation use var_no_grad = var.detach()."
+                )
+            self._node = None
+        elif node is None:
+            if self._data.dtype.kind != "f":
+                raise RuntimeError(
+                    f"only Tensors of floating point dtype can require gradients, this is a {describe(self)}; "
+                    "convert it with .float()"
+                )
+            self._node = LEAF
+        return self
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether the user made it, rather than a recorded operation."""
+        return isinstance(edge_of(self), (TensorCore, type(None)))
+
+    @property
+    def grad_fn(self) -> Function | None:
+        """The node of the operation that made it; None for a leaf."""
+        edge = edge_of(self)
+        if edge is None or isinstance(edge, TensorCore):
+            return None
+        return edge.edges[0] if isinstance(edge, Output) else edge  # type: ignore[no-any-return]
+
+    @property
+    def output_nr(self) -> int:
+        """Which of its operation's results it is."""
+        edge = edge_of(self)
+        return edge.index if isinstance(edge, Output) else 0
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that `backward` has added up, or None."""
+        return self._grad  # type: ignore[no-any-return]
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is not None:
+            if not isinstance(value, TensorCore):
+                raise TypeError(f"assigned grad expected to be a Tensor or None but got {type(value).__name__}")
+            if value._data.shape != self._data.shape:
+                raise RuntimeError(
+                    f"assigned grad has data of a different size: {value._data.shape}, the tensor {self._data.shape}"
+                )
+            if value._data.dtype != self._data.dtype:
+                raise RuntimeError(f"assigned grad has dtype {value._data.dtype}, the tensor {self._data.dtype}")
+        self._grad = value
+
+    @grad.deleter
+    def grad(self) -> None:
+        self._grad = None
+
+    @property
+    def data(self) -> Tensor:
+        """The same memory without history. Writes through it are noticed when a saved value is read."""
+        return detached(self)
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        if not isinstance(value, TensorCore):
+            raise TypeError(f"data: expected a tensor, not {type(value).__name__}")
+        if self._node is LEAF and value._data.dtype.kind != "f":
+            raise RuntimeError("data set to a tensor that requires gradients must be floating point")
+        if self._alias is not None and self._alias.base is not None:
+            self._alias.base = None
+        wrote(self)
+        self._data = value._buffer()
+        value_alias = alias_of(value)
+        if self._alias is not value_alias:
+            self._alias.version.count = max(self._alias.version.count, value_alias.version.count)
+
+    def detach(self) -> Tensor:
+        """The same memory without history. PyTorch: `detach`."""
+        return detached(self)
+
+    def detach_(self) -> Tensor:
+        """Forget the history; the tensor becomes a leaf. PyTorch: `detach_`."""
+        if self._alias is not None and self._alias.base is not None:
+            raise RuntimeError("Can't detach views in-place. Use detach() instead.")
+        self._node = None
+        return self
+
+    def backward(
+        self,
+        gradient: Tensor | None = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        inputs: Tensor | Sequence[Tensor] | None = None,
+    ) -> None:
+        """Add the gradient of self to the `.grad` of every leaf (or of `inputs`) it was computed from.
+
+        `gradient` has self's shape and may be left out for a single element. PyTorch: `Tensor.backward`. Raises
+        GraphError if there is no graph, it was freed, or a value it saved was modified.
+        """
+        if gradient is not None and not isinstance(gradient, TensorCore):
+            raise TypeError(f"backward: gradient must be a Tensor or None, not {type(gradient).__name__}")
+        if isinstance(inputs, TensorCore):
+            inputs = [inputs]
+        engine.backward([self], [gradient], retain_graph, create_graph, inputs)
+
+    def retain_grad(self) -> None:
+        """Keep `.grad` of this result too. PyTorch: `retain_grad`."""
+        edge = edge_of(self)
+        if edge is None:
+            raise GraphError("can't retain_grad on Tensor that has requires_grad=False")
+        if not isinstance(edge, TensorCore):
+            hooks_of(edge).retain[0] = weakref.ref(self)
+
+    @property
+    def retains_grad(self) -> bool:
+        """Whether `retain_grad` was called on this result."""
+        edge = edge_of(self)
+        hooks = None if edge is None or isinstance(edge, TensorCore) else edge.hooks
+        return hooks is not None and any(r() is self for r in hooks.retain.values())
+
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
+        """Call hook(gradient) when the gradient is computed; what it returns, if anything, replaces it."""
+        edge = edge_of(self)
+        if edge is None:
+            raise GraphError("cannot register a hook on a tensor that doesn't require gradient")
+        return add_hook(edge, "tensor", hook)
+
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> RemovableHandle:
+        """Call hook(self) after the gradient of this leaf has been added to `.grad`."""
+        if self._node is not LEAF:
+            raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+        return add_hook(self, "accumulated", hook)
+
+    # ---------------------------------------------------------------- memory
+
+    def _buffer(self) -> np.ndarray[Any, Any]:
+        """The array, writeable and shared by every tensor over it: a scalar is put into a 0-d array first."""
+        data = self._data
+        if data.__class__ is not np.ndarray:
+            data = self._data = np.array(data)
+        return data  # type: ignore[no-any-return]
+
+    def _wrote(self) -> None:
+        """Tell the engine that the buffer was written from outside, as optimisers do."""
+        wrote(self)
+
+    def _check_inplace(self, name: str) -> None:
+        check_inplace(self, name)
+
+    @property
+    def _version(self) -> int:
+        """How often the buffer was written."""
+        return 0 if self._alias is None else self._alias.version.count  # type: ignore[no-any-return]
+
+    @property
+    def _base(self) -> Tensor | None:
+        """The tensor this is a differentiable view of."""
+        return None if self._alias is None else self._alias.base  # type: ignore[no-any-return]
+
+    def _is_view(self) -> bool:
+        return self._base is not None
+
+    # ---------------------------------------------------------------- other libraries
+
+    def numpy(self, *, force: bool = False) -> np.ndarray[Any, Any]:
+        """The array itself, sharing memory. Raises RuntimeError if gradients are required, unless `force`."""
+        if not force and self.requires_grad:
+            raise RuntimeError(
+                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead, or force=True."
+            )
+        alias_of(self)
+        return self._buffer()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        array = self.numpy()
+        if dtype is not None and array.dtype != dtype:
+            if copy is False:
+                raise ValueError(f"a copy is needed to convert {describe(self)} to {dtype}")
+            return array.astype(dtype)
+        return array.copy() if copy else array
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        return numpy_protocols.ufunc(ufunc, method, inputs, kwargs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return numpy_protocols.function(function, args, kwargs)
+
+    def __dlpack__(self, **kwargs: Any) -> Any:
+        if self.requires_grad:
+            raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
+        return self._buffer().__dlpack__(**kwargs)
+
+    def __dlpack_device__(self) -> Any:
+        return self._buffer().__dlpack_device__()
+
+    # ---------------------------------------------------------------- copies of the object
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        if id(self) in memo:
+            return memo[id(self)]
+        if not self.is_leaf:
+            raise RuntimeError(
+                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the "
+                "moment; use detach() or clone() first"
+            )
+        out = wrap(copy.deepcopy(self._data))
+        out.__class__ = type(self)
+        out._node = self._node
+        memo[id(self)] = out
+        out._grad = copy.deepcopy(self._grad, memo)
+        for name, value in self.__dict__.items():
+            if name not in ("hooks", "_accumulator"):
+                out.__dict__[name] = copy.deepcopy(value, memo)
+        return out
+
+    def __reduce__(self) -> Any:
+        if not self.is_leaf:
+            raise RuntimeError("pickle: only leaves can be pickled, not results of recorded operations; detach() first")
+        extra = {k: v for k, v in self.__dict__.items() if k not in ("hooks", "_accumulator")}
+        return _rebuild, (type(self), self._data, self._node is LEAF, self._grad, extra)
+
+
+def _rebuild(cls: type[Tensor], data: Any, requires_grad: bool, grad: Any, extra: dict[str, Any]) -> Any:
+    out = wrap(data)
+    out.__class__ = cls
+    out._node = LEAF if requires_grad else None
+    out._grad = grad
+    out.__dict__.update(extra)
+    return out
+
+
+tie(Tensor)
+
+
+# -------------------------------------------------------------------- making tensors from data
+
+
+def _plain(data: Any) -> Any:
+    """Nested lists with tensors in them as lists of arrays."""
+    if isinstance(data, TensorCore):
+        return data._data
+    if isinstance(data, (list, tuple)) and any(isinstance(d, (TensorCore, list, tuple)) for d in data):
+        return [_plain(d) for d in data]
+    return data
+
+
+def _array(data: Any, dtype: Any, name: str) -> Any:
+    """A new array of data with the dtype that PyTorch would infer."""
+    plain = _plain(data)
+    if plain is None or isinstance(plain, (str, bytes, dict, set)):
+        raise TypeError(f"{name}: new(): data must be numbers, nested lists of numbers or arrays, not {type(data).__name__}")
+    try:
+        array = np.array(plain)
+    except ValueError as error:
+        raise ValueError(f"{name}: expected nested lists of equal lengths: {error}") from None
+    if array.dtype.kind not in "biuf":
+        if array.dtype.kind == "O":
+            raise TypeError(f"{name}: could not infer the dtype of {type(data).__name__} {data!r:.60}")
+        raise TypeError(f"{name}: can't convert an array of type {array.dtype}")
+    if dtype is not None:
+        return array.astype(dtypes.as_numpy(dtype), copy=False)
+    if isinstance(plain, (np.ndarray, np.generic)):
+        return array.astype(dtypes.as_numpy(array.dtype), copy=False)
+    if array.dtype == np.float64 and not _holds_arrays(plain):
+        return array.astype(dtypes.as_numpy(None))
+    return array.astype(dtypes.as_numpy(array.dtype), copy=False)
+
+
+def _holds_arrays(plain: Any) -> bool:
+    while isinstance(plain, (list, tuple)) and plain:
+        plain = plain[0]
+    return isinstance(plain, (np.ndarray, np.generic)) and not isinstance(plain, float)
+
+
+def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor with a copy of data: numbers, nested lists, arrays. Python floats become the default dtype.
+
+    PyTorch: `tensor`. Raises TypeError for other data, ValueError for ragged lists.
+    """
+    check_device(device, "tensor")
+    array = _array(data, dtype, "tensor")
+    out = wrap(array if array.ndim else array[()])
+    return out.requires_grad_() if requires_grad else out
+
+
+def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
+    """data as a tensor, sharing memory with an array or being the tensor itself where the dtype allows."""
+    check_device(device, "as_tensor")
+    if isinstance(data, TensorCore):
+        return data.to(dtype) if dtype is not None else data  # type: ignore[attr-defined, return-value, no-any-return]
+    if isinstance(data, np.ndarray) and data.dtype in dtypes.BY_NUMPY:
+        wanted = data.dtype if dtype is None else dtypes.as_numpy(dtype)
+        return wrap(data.astype(wanted, copy=False))
+    return tensor(data, dtype=dtype)
+
+
+asarray = as_tensor
+
+
+def from_numpy(array: np.ndarray[Any, Any], /) -> Tensor:
+    """A tensor over the array's own memory: writes to one are seen in the other. PyTorch: `from_numpy`.
+
+    Raises TypeError for anything but an array of a dtype that tensors can hold.
+    """
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"expected np.ndarray (got {type(array).__name__})")
+    dtypes.from_numpy_dtype(array.dtype)
+    return wrap(array)
+
+
+def from_dlpack(ext_tensor: Any) -> Tensor:
+    """A tensor over the memory of another library's tensor. PyTorch: `from_dlpack`."""
+    return wrap(np.from_dlpack(ext_tensor))
+
+
+def is_tensor(obj: Any, /) -> bool:
+    """Whether obj is a Tensor. PyTorch: `is_tensor`."""
+    return isinstance(obj, Tensor)
+
+
+def numel(input: Tensor) -> int:
+    """The number of elements. PyTorch: `numel`."""
+    return input.numel()
+
+
+def is_floating_point(input: Tensor) -> bool:
+    """Whether the elements are floats. PyTorch: `is_floating_point`."""
+    return input.is_floating_point()
