@@ -16,7 +16,7 @@ import numpy as np
 
 from minigrad import modes
 from minigrad.errors import GraphError, ShapeError, describe
-from minigrad.function import Bundle, Function, Output, TensorCore, edge_of, line_of, wrap
+from minigrad.function import Bundle, Function, TensorCore, edge_of, line_of, wrap
 from minigrad.hooks import Hooks
 from minigrad.kernels.sums import sum_to
 from minigrad.memory import wrote
@@ -50,29 +50,32 @@ def walk(
     needed = None if wanted is None else pruned(order, wanted)
     found: dict[Any, Any] = {}
     anomaly = modes.anomaly.get()
+    take = table.pop
     for n in order:
-        g = table.pop(n, None)
+        g = take(n, None)
         if g is None:
             continue
-        if n.hooks is not None:
-            g = before_node(n, n.hooks, g)
+        hooks = n.hooks
+        if hooks is not None:
+            g = before_node(hooks, g)
         if wanted is not None and n in wanted:
             found[n] = g
-        if n.saved is None:
+        saved = n.saved
+        if saved is None:
             raise GraphError(FREED.format(n.name(), line_of(n.place)))
         edges = n.edges if needed is None else needed.get(n)
         if edges is None:
             continue
         gradients = n.pull(g, edges)
         if n.broadcast is not None:
-            gradients = [d if d is None else sum_to(d, s) for d, s in zip(gradients, n.broadcast, strict=True)]
-        if n.hooks is not None and n.hooks.post:
-            gradients = after_node(n.hooks, gradients, g)
+            gradients = [d if d is None else sum_to(d, s) for d, s in zip(gradients, n.broadcast)]
+        if hooks is not None and hooks.post:
+            gradients = after_node(hooks, gradients, g)
         if anomaly:
             search_nan(n, gradients)
-        if not retain_graph and n.saved:
+        if saved and not retain_graph:
             n.saved = None
-        for e, d in zip(edges, gradients, strict=True):
+        for e, d in zip(edges, gradients):
             if e is None or d is None:
                 continue
             if e not in table:
@@ -123,22 +126,16 @@ def like(result: Any, g: Any) -> Any:
     return result if isinstance(g, TensorCore) else result._data
 
 
-def before_node(n: Function, hooks: Hooks, g: Any) -> Any:
-    owner: Any = n
-    index = 0
-    if isinstance(n, Output):
-        index = n.index
-        owner = n.edges[0]
+def before_node(hooks: Hooks, g: Any) -> Any:
     if not isinstance(g, Bundle):
         for hook in list(hooks.tensor.values()):
             result = hook(as_tensor(g))
             if result is not None:
                 g = like(result, g)
-        for reference in hooks.retain.values():
-            tensor = reference()
-            if tensor is not None:
-                kept = g if isinstance(g, TensorCore) else wrap(np.array(g))
-                tensor._grad = kept if tensor._grad is None else tensor._grad + kept
+        tensor = hooks.retain and hooks.retain()
+        if tensor is not None:
+            kept = g if isinstance(g, TensorCore) else wrap(np.array(g))
+            tensor._grad = kept if tensor._grad is None else tensor._grad + kept
     if hooks.pre:
         parts = [g] if not isinstance(g, Bundle) else [g.parts.get(i) for i in range(max(g.parts) + 1)]
         given = tuple(as_tensor(p) for p in parts)
@@ -150,7 +147,6 @@ def before_node(n: Function, hooks: Hooks, g: Any) -> Any:
             g = Bundle({i: like(r, g.parts[i]) for i, r in enumerate(given) if r is not None})
         else:
             g = like(given[0], g)
-    del owner, index
     return g
 
 

@@ -237,28 +237,11 @@ class Function:
         result = self.plan.result
         for i, rule, reads in self.plan.composed if tensors else self.plan.steps:
             if edges[i] is not None:
-                d = rule(g, *[self.value(saved[k], k == result, tensors) for k in reads])
+                d = rule(g, *[(unsaved_result if k == result else unsaved)(self, saved[k], g) for k in reads])
                 if not tensors and d.dtype is not g.dtype:
                     d = d.astype(g.dtype)
                 gradients[i] = d
         return gradients
-
-    def value(self, v: Any, is_result: bool, tensors: bool) -> Any:
-        """A saved value as rules read it: an array, or a Tensor of the graph when the gradient is one."""
-        if isinstance(v, TensorCore):
-            alias = v._alias
-            if alias is not None and alias.version.stamp > self.number:
-                raise self.modified(alias.version, describe(v))
-            return v if tensors else v._data
-        if is_result:
-            version = self.version
-            if version is not None and version.stamp > self.number:
-                raise self.modified(version, f"its own result, {describe(v)}")
-            if tensors:
-                out = wrap(v)  # tied back to its node only now, so that node and result are no cycle
-                out._node = self
-                return out
-        return v
 
     def modified(self, version: Any, what: str) -> GraphError:
         return GraphError(
@@ -297,6 +280,28 @@ class Function:
 
     def __repr__(self) -> str:
         return f"<{self.name()} object at {id(self):#x}>"
+
+
+def unsaved(node: Function, v: Any, g: Any) -> Any:
+    """A saved argument as rules read it beside the gradient g: an array beside an array, a Tensor beside a Tensor."""
+    if isinstance(v, TensorCore):
+        alias = v._alias
+        if alias is not None and alias.version.stamp > node.number:
+            raise node.modified(alias.version, describe(v))
+        return v if isinstance(g, TensorCore) else v._data
+    return v
+
+
+def unsaved_result(node: Function, v: Any, g: Any) -> Any:
+    """A node's saved result as rules read it; tied back to the node only here, so that the two are no cycle."""
+    version = node.version
+    if version is not None and version.stamp > node.number:
+        raise node.modified(version, f"its own result, {describe(v)}")
+    if isinstance(g, TensorCore):
+        out = wrap(v)
+        out._node = node
+        return out
+    return v
 
 
 class Output(Function):
@@ -516,12 +521,11 @@ def make_unary(cls: Any) -> Callable[[Any], Any]:
         return (rule(g),)
 
     def pull_saved(self: Function, g: Any, edges: Any) -> Any:
-        tensors = isinstance(g, TensorCore)
         x, out = self.saved
         if keeps_x:
-            x = self.value(x, False, tensors)
+            x = unsaved(self, x, g)
         if keeps_out:
-            out = self.value(out, True, tensors)
+            out = unsaved_result(self, out, g)
         return (rule(g, *[x if s == 0 else out for s in reads]),)
 
     cls.pull = pull_saved if reads else pull
@@ -604,18 +608,17 @@ def make_binary(cls: Any) -> Callable[[Any, Any], Any]:
         # Each rule reads the other argument, or nothing: products.
         ex, ey = edges
         x, y, _ = self.saved
-        tensors = isinstance(g, TensorCore)
-        return (
-            None if ex is None else dx(g, self.value(y, False, tensors)) if dx_keeps_y else dx(g),
-            None if ey is None else dy(g, self.value(x, False, tensors)) if dy_keeps_x else dy(g),
-        )
+        if ex is not None:
+            ex = dx(g, unsaved(self, y, g)) if dx_keeps_y else dx(g)
+        if ey is not None:
+            ey = dy(g, unsaved(self, x, g)) if dy_keeps_x else dy(g)
+        return ex, ey
 
     def pull_any(self: Function, g: Any, edges: Any) -> Any:
-        tensors = isinstance(g, TensorCore)
         return [
             None
             if edge is None
-            else rule(g, *[self.value(self.saved[s], s == -1, tensors) for s in reads])
+            else rule(g, *[(unsaved_result if s == RESULT else unsaved)(self, self.saved[s], g) for s in reads])
             for edge, rule, reads in zip(edges, (dx, dy), (reads_x, reads_y), strict=True)
         ]
 
@@ -635,9 +638,8 @@ class Variadic(Function):
         cls.apply = staticmethod(make_variadic(cls))
 
     def pull(self, g: Any, edges: Any) -> Sequence[Any]:
-        tensors = isinstance(g, TensorCore)
         values = [
-            tuple(self.value(v, False, tensors) for v in entry) if is_inputs else entry
+            tuple(unsaved(self, v, g) for v in entry) if is_inputs else entry
             for entry, is_inputs in self.saved
         ]
         found: Sequence[Any] = type(self).rules[-1](g, *values)

@@ -43,7 +43,7 @@ class Hooks:
 
     def __init__(self) -> None:
         self.tensor, self.pre, self.post, self.accumulated = HookTable(), HookTable(), HookTable(), HookTable()
-        self.retain: dict[int, Any] = {}  # output index -> weak reference to the tensor that keeps its gradient
+        self.retain: Any = None  # weak reference to the result that keeps its gradient
 
 
 def add_hook(owner: Any, kind: str, hook: Callable[..., Any], *, key: Any = None) -> RemovableHandle:

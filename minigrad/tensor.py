@@ -323,14 +323,14 @@ class Tensor(
         if edge is None:
             raise GraphError("can't retain_grad on Tensor that has requires_grad=False")
         if not isinstance(edge, TensorCore):
-            hooks_of(edge).retain[0] = weakref.ref(self)
+            hooks_of(edge).retain = weakref.ref(self)
 
     @property
     def retains_grad(self) -> bool:
         """Whether `retain_grad` was called on this result."""
         edge = edge_of(self)
         hooks = None if edge is None or isinstance(edge, TensorCore) else edge.hooks
-        return hooks is not None and any(r() is self for r in hooks.retain.values())
+        return hooks is not None and hooks.retain is not None and hooks.retain() is self
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
         """Call hook(gradient) when the gradient is computed; what it returns, if anything, replaces it."""

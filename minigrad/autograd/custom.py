@@ -21,6 +21,7 @@ from minigrad.function import (
     clock,
     edge_of,
     new,
+    unsaved,
     user_code,
     wrap,
 )
@@ -174,9 +175,9 @@ class Function(Operation, FunctionCtx):
         found = []
         for index, t in self.saved:
             if index is None:
-                found.append(t if t is None else self.value(t, False, True))
+                found.append(t if t is None else unsaved(self, t, t))
             else:
-                out = wrap(self.value(t, False, True))
+                out = wrap(unsaved(self, t, t))
                 if self.__dict__["_several"]:
                     node: Any = new(Output)
                     node.edges, node.saved, node.index, node.number = (self,), (), index, self.number + 1

@@ -1,0 +1,1 @@
+"""One file per engine, each defining `ENGINE` (see `benchmarks.catalogue.Engine`)."""

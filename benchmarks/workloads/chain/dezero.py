@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from typing import Any
+
+import dezero.functions as F
+
+from benchmarks.answers import flat
+from benchmarks.workloads.chain import Chain
+from benchmarks.workloads.chain.data import arrays
+
+
+class Program:
+    def __init__(self, chain: Chain, library: Any) -> None:
+        start, scale, shift = arrays(chain)
+        self.numbers = chain.numbers
+        self.pairs = chain.length // 2
+        self.start = library.Variable(start)
+        # A Python number would become a float64 array here, and the chain float64 with it.
+        self.scale = scale[()] if chain.numbers else library.Variable(scale)
+        self.shift = shift[()] if chain.numbers else library.Variable(shift)
+
+    def step(self) -> None:
+        scale, shift = self.scale, self.shift
+        y = self.start
+        y.cleargrad()
+        if not self.numbers:  # every Variable gets a gradient, there are no constants
+            scale.cleargrad()
+            shift.cleargrad()
+        for _ in range(self.pairs):
+            y = y * scale
+            y = y + shift
+        self.total = F.sum(y) if y.ndim else y
+        self.total.backward()
+
+    def answer(self) -> tuple[list[list[float]], str]:
+        self.step()
+        gradient = self.start.grad.data
+        return flat(self.total.data, gradient), str(gradient.dtype)
+
+
+def build(chain: Chain, library: Any) -> Program:
+    return Program(chain, library)

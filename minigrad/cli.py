@@ -1,0 +1,163 @@
+"""The command `minigrad`. `minigrad train` trains the book's network; docs/command-line.md shows it."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import math
+import sys
+import time
+from collections.abc import Callable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import NoReturn, TypeVar
+
+from minigrad.errors import MissingExtra
+from minigrad.training import (
+    ACTIVATIONS,
+    MODELS,
+    OPTIMIZERS,
+    SOURCES,
+    Settings,
+    Training,
+    TrainingError,
+    save,
+)
+from minigrad.vision.datasets import DatasetError
+
+_N = TypeVar("_N", int, float)
+
+_FAILED = 1
+_INTERRUPTED = 130
+"""What a shell gives for a command that Ctrl-C ended."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse, with errors on one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command with these arguments (by default the process's) and return its exit code: 0; 1 when it failed,
+    with one line on stderr. Bad arguments raise SystemExit(2), as argparse does."""
+    options = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = options.command
+    try:
+        return command(options)
+    except KeyboardInterrupt:
+        return _fail(options, "interrupted", _INTERRUPTED)
+    except MissingExtra as error:
+        return _fail(options, str(error))
+
+
+def _fail(options: argparse.Namespace, message: str, code: int = _FAILED) -> int:
+    print(f"{options.prog}: error: {message}", file=sys.stderr)
+    return code
+
+
+def _version() -> str:
+    try:
+        return version("minigrad")
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="minigrad", description="An autograd tensor engine on NumPy.")
+    parser.add_argument("--version", action="version", version=f"minigrad {_version()}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_train(commands.add_parser("train", help="train a network on handwritten digits"))
+    return parser
+
+
+def _add_train(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Train a network on handwritten digits; write its curves, history and weights. The defaults are the book's "
+        "two-layer network on scikit-learn's digits. With --data mnist they are the run of the book's chapter 5, and "
+        "with --activation sigmoid as well that of chapter 4."
+    )
+    parser.set_defaults(command=_train, prog=parser.prog)
+    add = parser.add_argument
+    add("--data", choices=SOURCES, default="digits", help="images (digits); mnist: see MINIGRAD_DATA, or downloaded")
+    add("--model", choices=MODELS, default="two-layer", help="network (two-layer)")
+    add("--activation", choices=ACTIVATIONS, default="relu", help="of the two-layer network (relu)")
+    add("--hidden", type=_count, default=50, metavar="N", help="neurons of its hidden layer (50)")
+    add("--init-std", type=_positive, default=0.01, metavar="STD", help="deviation of its first weights (0.01)")
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--epochs", type=_count, metavar="N", help="passes over the data (digits: 50)")
+    length.add_argument("--steps", type=_count, metavar="N", help="batches to train on (mnist: 10000)")
+    add("--batch-size", type=_count, metavar="N", help="images per batch (digits: 20, mnist: 100)")
+    add("--optimizer", choices=OPTIMIZERS, default="sgd", help="optimiser (sgd)")
+    add("--lr", type=_positive, metavar="RATE", help="learning rate (sgd: 0.1, adam: 0.001)")
+    add("--seed", type=_seed, default=0, metavar="N", help="of the first weights and the order of the images (0)")
+    add("--out", type=Path, metavar="FOLDER", help="for the three files (runs/DATA-MODEL)")
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    source = SOURCES[options.data]
+    own_length = options.steps or options.epochs
+    return Settings(
+        data=options.data,
+        model=options.model,
+        activation=options.activation,
+        hidden=options.hidden,
+        init_std=options.init_std,
+        optimizer=options.optimizer,
+        lr=options.lr or OPTIMIZERS[options.optimizer].lr,
+        batch_size=options.batch_size or source.batch_size,
+        steps=(options.steps or 0) if own_length else source.steps,
+        epochs=(options.epochs or 0) if own_length else source.epochs,
+        seed=options.seed,
+    )
+
+
+def _train(options: argparse.Namespace) -> int:
+    for library in ("matplotlib", "tqdm"):  # not found out after the training
+        try:
+            importlib.import_module(library)
+        except ImportError as error:
+            raise MissingExtra(f'needs {library}: pip install "minigrad[book]"') from error
+    from tqdm import tqdm
+
+    settings = _settings(options)
+    folder: Path = options.out or Path("runs") / f"{settings.data}-{settings.model}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        training = Training(settings)
+        print(training.describe())
+        begin = time.perf_counter()
+        with tqdm(total=training.steps, unit="step", leave=False, disable=None) as bar:
+            history = training.run(on_step=bar.update, on_row=lambda row: bar.write(str(row)))
+        seconds = time.perf_counter() - begin
+        paths = save(folder, training, history)
+    except (DatasetError, TrainingError) as error:
+        return _fail(options, str(error))
+    except OSError as error:
+        return _fail(options, f"{error.strerror or error}: {error.filename or folder}")
+    print(f"test accuracy {history[-1].test_accuracy:.4f} after {training.steps:,} steps in {seconds:.1f} s")
+    print("wrote " + ", ".join(map(str, paths)))
+    return 0
+
+
+def _count(text: str) -> int:
+    return _number(text, int, lambda value: value >= 1, "a whole number of at least 1")
+
+
+def _seed(text: str) -> int:
+    return _number(text, int, lambda value: 0 <= value < 2**63, "a whole number from 0 to 2**63 - 1")
+
+
+def _positive(text: str) -> float:
+    return _number(text, float, lambda value: 0 < value < math.inf, "a number above 0")
+
+
+def _number(text: str, kind: Callable[[str], _N], fits: Callable[[_N], bool], wanted: str) -> _N:
+    try:
+        value = kind(text)
+        if fits(value):
+            return value
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{text!r} is not {wanted}")

@@ -1,0 +1,1 @@
+"""Helpers around training, at PyTorch's places: `minigrad.utils.data`."""

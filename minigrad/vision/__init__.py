@@ -1,0 +1,1 @@
+"""Images, at torchvision's places: `minigrad.vision.datasets`."""

@@ -1,0 +1,62 @@
+"""Hypothesis profiles, and what decides whether the tests against PyTorch may be skipped."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# A developer's loop: few examples, another seed every time, so that many runs see much.
+settings.register_profile("quick", max_examples=20, deadline=None)
+# Deeper, and the same examples in every run: what fails in CI fails again at home with HYPOTHESIS_PROFILE=ci.
+settings.register_profile(
+    "ci", max_examples=100, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+in_ci = os.environ.get("CI", "").lower() in ("1", "true")
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if in_ci else "quick"))
+
+REQUIRE_TORCH = bool(os.environ.get("MINIGRAD_REQUIRE_TORCH"))
+
+
+@pytest.fixture(scope="session")
+def torch() -> Any:
+    """PyTorch, to compare with; without it the test is skipped."""
+    return pytest.importorskip("torch", reason="PyTorch is not installed: nothing to compare with")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Set the marker `torch` on every test that may skip for want of PyTorch, so that `-m torch` selects them."""
+    sources: dict[Any, bool] = {}
+    for item in items:
+        module = getattr(item, "module", None)
+        if module not in sources:
+            sources[module] = module is not None and 'importorskip("torch"' in inspect.getsource(module)
+        if sources[module] or "torch" in getattr(item, "fixturenames", ()):
+            item.add_marker("torch")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With MINIGRAD_REQUIRE_TORCH set, as in CI, a skipped comparison with PyTorch is a failure."""
+    report = yield
+    comparison = item.get_closest_marker("torch") is not None
+    if REQUIRE_TORCH and comparison and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, although MINIGRAD_REQUIRE_TORCH is set: {report.longrepr}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """The same for a whole file that is skipped while it is imported."""
+    report = yield
+    if REQUIRE_TORCH and report.skipped and "torch" in str(report.longrepr).lower():
+        report.outcome = "failed"
+        report.longrepr = f"skipped, although MINIGRAD_REQUIRE_TORCH is set: {report.longrepr}"
+    return report
