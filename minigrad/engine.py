@@ -55,22 +55,23 @@ def walk(
         g = take(n, None)
         if g is None:
             continue
-        hooks = n.hooks
-        if hooks is not None:
-            g = before_node(hooks, g)
+        extra = n.extra
+        if extra is not None and extra.hooks is not None:
+            g = before_node(extra.hooks, g)
         if wanted is not None and n in wanted:
             found[n] = g
         saved = n.saved
         if saved is None:
-            raise GraphError(FREED.format(n.name(), line_of(n.place)))
+            raise GraphError(FREED.format(n.name(), line_of(n)))
         edges = n.edges if needed is None else needed.get(n)
         if edges is None:
             continue
         gradients = n.pull(g, edges)
-        if n.broadcast is not None:
-            gradients = [d if d is None else sum_to(d, s) for d, s in zip(gradients, n.broadcast)]
-        if hooks is not None and hooks.post:
-            gradients = after_node(hooks, gradients, g)
+        if extra is not None:
+            if extra.broadcast is not None:
+                gradients = [d if d is None else sum_to(d, s) for d, s in zip(gradients, extra.broadcast)]
+            if extra.hooks is not None and extra.hooks.post:
+                gradients = after_node(extra.hooks, gradients, g)
         if anomaly:
             search_nan(n, gradients)
         if saved and not retain_graph:
@@ -169,7 +170,7 @@ def search_nan(n: Function, gradients: Sequence[Any]) -> None:
     for i, d in enumerate(gradients):
         if d is not None and not isinstance(d, Bundle) and np.isnan(getattr(d, "_data", d)).any():
             raise GraphError(
-                f"Function '{n.name()}' returned nan values in its {i}th output; the forward call was at {line_of(n.place)}"
+                f"Function '{n.name()}' returned nan values in its {i}th output; the forward call was at {line_of(n)}"
             )
 
 

@@ -36,6 +36,7 @@ Array = np.ndarray[Any, Any]
 R = TypeVar("R")
 
 ndarray = np.ndarray
+getframe = sys._getframe
 new = object.__new__
 clock = itertools.count(1).__next__  # numbers nodes and stamps writes: a saved value is stale if written after its node
 is_recording = modes.recording.get
@@ -108,33 +109,42 @@ def edge_of(x: TensorCore) -> Any:
     return x if node is LEAF else node
 
 
-_inside: dict[int, bool] = {}  # id of a module's globals -> whether it is minigrad's own
+_outside: set[int] = set()  # ids of the globals of modules that are not minigrad's own
 
 
-def user_code() -> tuple[Any, int]:
-    """Where, outside minigrad, the running operation was called: code object and instruction."""
+def user_frame() -> Any:
+    """The frame, outside minigrad, that called the running operation. Only its code and place in it may be kept."""
     frame = sys._getframe(2)
-    while True:
-        names = frame.f_globals
-        inside = _inside.get(id(names))
-        if inside is None:
-            name = names.get("__name__", "")
-            inside = _inside[id(names)] = name == "minigrad" or name.startswith("minigrad.")
-        if not inside or frame.f_back is None:
-            return frame.f_code, frame.f_lasti
+    while id(frame.f_globals) not in _outside and frame.f_back is not None:
+        name = frame.f_globals.get("__name__", "")
+        if name != "minigrad" and not name.startswith("minigrad."):
+            _outside.add(id(frame.f_globals))
+            break
         frame = frame.f_back
+    return frame
 
 
-def line_of(place: tuple[Any, int] | None) -> str:
-    """'file.py:12, in train' for what `user_code` gave."""
-    if place is None:
+def line_of(place: Any) -> str:
+    """'File "train.py", line 12, in step' for a node or version that kept where the user's code called."""
+    code = getattr(place, "code", None)
+    if code is None:
         return "an unknown line"
-    code, instruction = place
     line = code.co_firstlineno
     for start, end, number in code.co_lines():
-        if start <= instruction < end and number is not None:
+        if start <= place.at < end and number is not None:
             line = number
     return f'File "{code.co_filename}", line {line}, in {code.co_name}'
+
+
+class Extra:
+    """What only few nodes have: shapes to sum gradients back to, hooks, the write counter of the saved result."""
+
+    __slots__ = ("broadcast", "hooks", "version")
+
+    def __init__(self, broadcast: Any = None) -> None:
+        self.broadcast = broadcast  # shapes of the differentiable arguments, where some differ from the result's
+        self.hooks: Any = None
+        self.version: Any = None
 
 
 class Function:
@@ -143,17 +153,14 @@ class Function:
     A subclass may instead define static `forward(ctx, ...)` and `backward(ctx, ...)` as PyTorch's `autograd.Function`.
     """
 
-    __slots__ = ("__dict__", "__weakref__", "edges", "number", "saved")
+    __slots__ = ("__dict__", "__weakref__", "at", "code", "edges", "extra", "number", "plan", "saved")
     edges: Any  # per differentiable argument: a node, a leaf Tensor, or None
     saved: Any  # what the rules read, in the order of the class's plan; None when freed
-    number: int
-
-    # Rarely set on an instance, so kept as class defaults.
-    broadcast: Any = None  # shapes of the differentiable arguments, where some differ from the result's
-    hooks: Any = None
-    version: Any = None  # the write counter of the result's buffer, once it has one
-    place: Any = None  # where the user called the operation
-    plan: Any = None
+    number: int  # in order of creation
+    plan: Any  # how the general form saves and pulls
+    code: Any  # where the user called an operation that saves something: code object and instruction
+    at: int
+    extra: Any  # None, or what only few nodes have: an Extra
 
     symbol: ClassVar[str] = "?"
     domain: ClassVar[Any] = None
@@ -172,6 +179,7 @@ class Function:
     plans: ClassVar[dict[int, Any]]
     forward: ClassVar[Any]
     apply: ClassVar[Any]
+    operator: ClassVar[Any]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -246,8 +254,8 @@ class Function:
     def modified(self, version: Any, what: str) -> GraphError:
         return GraphError(
             f"{self.name()}: a value needed for gradient computation has been modified by an in-place operation: {what}."
-            f"\n  saved by {type(self).__name__} at {line_of(self.place)}"
-            f"\n  then modified ({version.count} writes in all) at {line_of(version.place)}"
+            f"\n  saved by {type(self).__name__} at {line_of(self)}"
+            f"\n  then modified ({version.count} writes in all) at {line_of(version)}"
             "\nWrite out of place, or clone() the value before it is modified."
         )
 
@@ -294,14 +302,30 @@ def unsaved(node: Function, v: Any, g: Any) -> Any:
 
 def unsaved_result(node: Function, v: Any, g: Any) -> Any:
     """A node's saved result as rules read it; tied back to the node only here, so that the two are no cycle."""
-    version = node.version
-    if version is not None and version.stamp > node.number:
-        raise node.modified(version, f"its own result, {describe(v)}")
+    extra = node.extra
+    if extra is not None and extra.version is not None and extra.version.stamp > node.number:
+        raise node.modified(extra.version, f"its own result, {describe(v)}")
     if isinstance(g, TensorCore):
         out = wrap(v)
         out._node = node
         return out
     return v
+
+
+def created(cls: type[Any], edges: Any) -> Any:
+    """A new node, its `saved` still to be set."""
+    node = new(cls)
+    node.edges, node.extra, node.number = edges, None, clock()
+    frame = user_frame()
+    node.code, node.at = frame.f_code, frame.f_lasti
+    return node
+
+
+def output(node: Function, index: int) -> Output:
+    """The place of one of a node's several results in the graph."""
+    pick = new(Output)
+    pick.edges, pick.saved, pick.extra, pick.index, pick.number = (node,), (), None, index, clock()
+    return pick
 
 
 class Output(Function):
@@ -442,16 +466,13 @@ def make_apply(cls: type[Function]) -> Callable[..., Any]:
                 else:
                     edges.append(None)
             if mask:
-                node = new(cls)
-                node.edges = edges
+                node = created(cls, edges)
                 node.plan = plan = plans.get(mask) or plans.setdefault(mask, Plan(cls, mask))
                 node.saved = plan.save(args, data, kept)
-                node.place = user_code()
                 if broadcasts:
                     shapes = [np.shape(arrays[i]) for i in inputs]
                     if any(s != data.shape for s in shapes):
-                        node.broadcast = shapes
-                node.number = clock()
+                        node.extra = Extra(shapes)
                 out._node = node
         return out
 
@@ -476,7 +497,8 @@ class Binary(Function):
 
     @classmethod
     def prepare(cls) -> None:
-        cls.apply = staticmethod(make_binary(cls))
+        cls.apply = staticmethod(make_binary(cls, refuse))
+        cls.operator = staticmethod(make_binary(cls, lambda cls, x: NotImplemented))  # gives the other side a chance
 
 
 def make_unary(cls: Any) -> Callable[[Any], Any]:
@@ -489,7 +511,7 @@ def make_unary(cls: Any) -> Callable[[Any], Any]:
 
     def apply(x: Any) -> Any:
         if not isinstance(x, TensorCore):
-            return forward(checked(cls, x))
+            return forward(x) if isinstance(x, OPERANDS) else refuse(cls, x)
         a = x._data
         try:
             data = forward(a)
@@ -507,9 +529,14 @@ def make_unary(cls: Any) -> Callable[[Any], Any]:
         if edge is not None and is_recording():
             node = out._node = new(cls)
             node.edges = (edge,)
+            node.extra = None
             if reads:
                 node.saved = x if keeps_x else None, data if keeps_out else None
-                node.place = user_code()
+                frame = getframe(1)
+                if id(frame.f_globals) not in _outside:
+                    frame = user_frame()
+                node.code = frame.f_code
+                node.at = frame.f_lasti
             else:
                 node.saved = ()
             node.number = clock()
@@ -532,7 +559,7 @@ def make_unary(cls: Any) -> Callable[[Any], Any]:
     return apply
 
 
-def make_binary(cls: Any) -> Callable[[Any, Any], Any]:
+def make_binary(cls: Any, refuse: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     """`apply` for two arrays, straight-line. Saves (x, y, out), each only while a rule that is needed reads it."""
     forward = OPERATORS.get(cls.forward, cls.forward)
     (dx, dy), (reads_x, reads_y) = cls.rules, cls.reads
@@ -554,16 +581,20 @@ def make_binary(cls: Any) -> Callable[[Any, Any], Any]:
                 ey = y._node
                 if ey is LEAF or y._alias is not None:
                     ey = edge_of(y)
+            elif isinstance(y, OPERANDS):
+                b = y
             else:
-                b = checked(cls, y)
+                return refuse(cls, y)
+        elif not isinstance(x, OPERANDS):
+            return refuse(cls, x)
         elif isinstance(y, TensorCore):
-            a = checked(cls, x)
+            a = x
             b = y._data
             ey = y._node
             if ey is LEAF or y._alias is not None:
                 ey = edge_of(y)
         else:
-            return forward(checked(cls, x), checked(cls, y))
+            return forward(x, y) if isinstance(y, OPERANDS) else refuse(cls, y)
         try:
             data = forward(a, b)
         except (TypeError, ValueError, OverflowError) as error:
@@ -582,19 +613,24 @@ def make_binary(cls: Any) -> Callable[[Any, Any], Any]:
         if (ex is not None or ey is not None) and is_recording():
             node = out._node = new(cls)
             node.edges = ex, ey
+            node.extra = None
             if keeps:
                 node.saved = (
                     x if (dx_keeps_x and ex is not None) or (dy_keeps_x and ey is not None) else None,
                     y if (dx_keeps_y and ex is not None) or (dy_keeps_y and ey is not None) else None,
                     data if (dx_keeps_out and ex is not None) or (dy_keeps_out and ey is not None) else None,
                 )
-                node.place = user_code()
+                frame = getframe(1)
+                if id(frame.f_globals) not in _outside:
+                    frame = user_frame()
+                node.code = frame.f_code
+                node.at = frame.f_lasti
             else:
                 node.saved = ()
             if kind is ndarray:
                 shape = data.shape
                 if (ex is not None and a.shape != shape) or (ey is not None and b.shape != shape):
-                    node.broadcast = np.shape(a), np.shape(b)
+                    node.extra = Extra((np.shape(a), np.shape(b)))
             node.number = clock()
         else:
             out._node = None
@@ -609,9 +645,13 @@ def make_binary(cls: Any) -> Callable[[Any, Any], Any]:
         ex, ey = edges
         x, y, _ = self.saved
         if ex is not None:
-            ex = dx(g, unsaved(self, y, g)) if dx_keeps_y else dx(g)
+            if isinstance(y, TensorCore):
+                y = y._data if y._alias is None and not isinstance(g, TensorCore) else unsaved(self, y, g)
+            ex = dx(g, y) if dx_keeps_y else dx(g)
         if ey is not None:
-            ey = dy(g, unsaved(self, x, g)) if dy_keeps_x else dy(g)
+            if isinstance(x, TensorCore):
+                x = x._data if x._alias is None and not isinstance(g, TensorCore) else unsaved(self, x, g)
+            ey = dy(g, x) if dy_keeps_x else dy(g)
         return ex, ey
 
     def pull_any(self: Function, g: Any, edges: Any) -> Any:
@@ -666,8 +706,7 @@ def make_variadic(cls: type[Function]) -> Callable[..., Any]:
         if is_recording() and data.dtype.kind == "f":
             edges = [edge_of(x) if isinstance(x, TensorCore) else None for x in xs]
             if any(e is not None for e in edges):
-                node = new(cls)
-                node.edges = edges
+                node = created(cls, edges)
                 node.saved = [
                     (args[s], False)
                     if 0 <= s < fixed
@@ -676,8 +715,6 @@ def make_variadic(cls: type[Function]) -> Callable[..., Any]:
                     else (tuple(map(np.shape, arrays)), False)
                     for s in reads
                 ]
-                node.place = user_code()
-                node.number = clock()
                 out._node = node
         return out
 
@@ -726,15 +763,11 @@ def make_several(cls: type[Function]) -> Callable[..., Any]:
             out._alias = Alias(source.version, base, (), "several")
         edge = edge_of(x)
         if edge is not None and is_recording():
-            node = new(cls)
-            node.edges = (edge,)
+            node = created(cls, (edge,))
             values = [a.shape if s == -2 else static[s - 1] for s in reads]
             node.saved = [p.shape for p in parts], a.dtype, values
-            node.place = user_code()
-            node.number = clock()
             for i, out in enumerate(outs):
-                pick = out._node = new(Output)
-                pick.edges, pick.saved, pick.index, pick.number = (node,), (), i, clock()
+                out._node = output(node, i)
         return tuple(outs)
 
     return apply
@@ -745,12 +778,9 @@ def record(cls: type[Function], args: Sequence[Any], edges: Sequence[Any], data:
     mask = sum(1 << k for k, e in enumerate(edges) if e is not None)
     if not mask or not is_recording():
         return None
-    node = new(cls)
-    node.edges = list(edges)
+    node = created(cls, list(edges))
     node.plan = plan = cls.plans.get(mask) or cls.plans.setdefault(mask, Plan(cls, mask))
     node.saved = plan.save(args, data, None)
-    node.place = user_code()
-    node.number = clock()
     return node
 
 
@@ -791,15 +821,12 @@ def cast(x: Any, wanted: np.dtype[Any]) -> Any:
     return x
 
 
-class NotAnOperand(TypeError):
-    """What an operation raises for an operand it does not know, so that operators can give the other side a chance."""
+OPERANDS = (ndarray, np.generic, float, int)  # what may stand beside a tensor
 
 
-def checked(cls: type[Function], x: Any) -> Any:
-    """An operand of an array-mode call. Raises TypeError for anything but arrays and numbers."""
-    if isinstance(x, (ndarray, np.generic, int, float)):
-        return x
-    raise NotAnOperand(f"{cls.__name__.lower()}: expected a tensor, an array or a number, got {describe(x)}")
+def refuse(cls: type[Function], x: Any) -> Any:
+    """Raise TypeError for an operand that is no tensor, array or number."""
+    raise TypeError(f"{cls.__name__.lower()}: expected a tensor, an array or a number, got {describe(x)}")
 
 
 def complaint(cls: type[Function], args: Sequence[Any], error: Exception) -> Exception:

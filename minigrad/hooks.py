@@ -7,6 +7,8 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
+from minigrad.function import Extra, Function
+
 _number = itertools.count().__next__
 
 
@@ -58,7 +60,13 @@ def add_hook(owner: Any, kind: str, hook: Callable[..., Any], *, key: Any = None
 
 
 def hooks_of(owner: Any) -> Hooks:
-    hooks: Hooks | None = owner.__dict__.get("hooks")
-    if hooks is None:
-        hooks = owner.__dict__["hooks"] = Hooks()
-    return hooks
+    """The hooks of a node (in its extra) or of a leaf tensor (in its dict), made if there are none."""
+    holder = owner if isinstance(owner, Function) else None
+    if holder is None:
+        found: Hooks = owner.__dict__.setdefault("hooks", None) or Hooks()
+        owner.__dict__["hooks"] = found
+        return found
+    if holder.extra is None:
+        holder.extra = Extra()
+    holder.extra.hooks = holder.extra.hooks or Hooks()
+    return holder.extra.hooks  # type: ignore[no-any-return]

@@ -18,6 +18,7 @@ from minigrad import dtypes
 from minigrad.errors import DtypeError, GraphError, ShapeError, describe
 from minigrad.function import (
     LEAF,
+    Extra,
     Function,
     TensorCore,
     clock,
@@ -25,7 +26,7 @@ from minigrad.function import (
     is_recording,
     line_of,
     record,
-    user_code,
+    user_frame,
     wrap,
 )
 
@@ -38,11 +39,11 @@ Path = tuple[tuple[type[Function], tuple[Any, ...]], ...]
 class Version:
     """The writes to one buffer: how many, when the last one was, and where the user wrote."""
 
-    __slots__ = ("count", "place", "stamp")
+    __slots__ = ("at", "code", "count", "stamp")
 
     def __init__(self) -> None:
-        self.count = self.stamp = 0
-        self.place: Any = None
+        self.count = self.stamp = self.at = 0
+        self.code: Any = None
 
 
 class Alias:
@@ -62,7 +63,7 @@ class Alias:
                 if self.trouble:
                     raise GraphError(
                         "a view taken under no_grad, or one of several outputs of split, chunk or unbind, was used after "
-                        f"its base was modified in place at {line_of(self.version.place)}; take the view again"
+                        f"its base was modified in place at {line_of(self.version)}; take the view again"
                     )
                 view._node = replay(self.base, self.path)._node
 
@@ -80,7 +81,9 @@ def alias_of(t: TensorCore) -> Alias:
         alias = t._alias = Alias(Version())
         node = t._node
         if node is not None and node is not LEAF:
-            node.version = alias.version
+            if node.extra is None:
+                node.extra = Extra()
+            node.extra.version = alias.version
     return alias
 
 
@@ -104,7 +107,8 @@ def wrote(t: TensorCore) -> None:
     version = alias_of(t).version
     version.count += 1
     version.stamp = clock()
-    version.place = user_code()
+    frame = user_frame()
+    version.code, version.at = frame.f_code, frame.f_lasti
 
 
 def check_inplace(t: TensorCore, name: str) -> None:

@@ -30,7 +30,7 @@ class Options:
 
 PROFILES = {"default": Options(), "short": Options(precision=2, edgeitems=2), "full": Options(threshold=math.inf)}
 
-_options: ContextVar[Options] = ContextVar("print_options", default=Options())
+_options: ContextVar[Options] = ContextVar("print_options", default=PROFILES["default"])
 
 
 def set_printoptions(

@@ -378,7 +378,7 @@ def multinomial(generator: Generator, weights: Array, count: int, replacement: b
             return np.expand_dims(np.argmax(keys, axis=-1), -1)
         order: NDArray[np.int64] = np.argsort(-keys, axis=-1, kind="stable")
         return order[..., :count]
-    sums = np.cumsum(weights, axis=-1, dtype=np.float64 if weights.dtype.itemsize == 8 else np.float32)
+    sums: Array = np.cumsum(weights, axis=-1, dtype=np.float64 if weights.dtype.itemsize == 8 else np.float32)
     sums = sums / sums[..., -1:]
     with generator.lock:
         marks = generator._digits(sums[..., :1].size * count, 8).reshape(*sums.shape[:-1], count) * 2.0**-53

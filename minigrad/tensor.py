@@ -329,7 +329,8 @@ class Tensor(
     def retains_grad(self) -> bool:
         """Whether `retain_grad` was called on this result."""
         edge = edge_of(self)
-        hooks = None if edge is None or isinstance(edge, TensorCore) else edge.hooks
+        extra = None if edge is None or isinstance(edge, TensorCore) else edge.extra
+        hooks = extra and extra.hooks
         return hooks is not None and hooks.retain is not None and hooks.retain() is self
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:

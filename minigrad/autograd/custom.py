@@ -16,13 +16,12 @@ from minigrad.errors import GraphError, ShapeError, describe
 from minigrad.function import (
     LEAF,
     Bundle,
-    Output,
     TensorCore,
     clock,
     edge_of,
-    new,
+    created,
+    output,
     unsaved,
-    user_code,
     wrap,
 )
 from minigrad.function import Function as Operation
@@ -103,12 +102,12 @@ class Function(Operation, FunctionCtx):
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """Run forward on the arguments and record it."""
-        ctx: Any = new(cls)
+        ctx: Any = created(cls, ())
         edges = [edge_of(a) if isinstance(a, TensorCore) else None for a in args]
         recording = modes.recording.get() and any(e is not None for e in edges)
         ctx.needs_input_grad = tuple(e is not None for e in edges)
         ctx.edges = [e for e, a in zip(edges, args, strict=True) if isinstance(a, TensorCore)]
-        ctx.saved, ctx.place, ctx.number = (ctx,)[:0], user_code(), 0
+        ctx.saved, ctx.number = (), 0
         with modes.no_grad():
             if cls.setup_context is not Function.setup_context:
                 out = cls.forward(*args, **kwargs)
@@ -145,8 +144,7 @@ class Function(Operation, FunctionCtx):
             if recording and id(o) not in plain and o._data.dtype.kind == "f":
                 node: Any = ctx
                 if several:
-                    node = new(Output)
-                    node.edges, node.saved, node.index, node.number = (ctx,), (), i, clock()
+                    node = output(ctx, i)
                 if id(o) in dirty:
                     rebase(o, node)
                 else:
@@ -179,9 +177,7 @@ class Function(Operation, FunctionCtx):
             else:
                 out = wrap(unsaved(self, t, t))
                 if self.__dict__["_several"]:
-                    node: Any = new(Output)
-                    node.edges, node.saved, node.index, node.number = (self,), (), index, self.number + 1
-                    out._node = node
+                    out._node = output(self, index)
                 else:
                     out._node = self
                 found.append(out)

@@ -9,7 +9,7 @@ import numpy as np
 from minigrad import dtypes
 from minigrad.domains import OneOf, Reals
 from minigrad.errors import ShapeError
-from minigrad.function import Function, TensorCore, edge_of, is_recording, raw, record, wrap
+from minigrad.function import Extra, Function, TensorCore, edge_of, is_recording, raw, record, wrap
 from minigrad.memory import check_inplace, rebase, store
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class CopyMethods:
             node = record(Copy, (self, src), (edges[0], edge_of(src)), None)
             if node is not None:
                 if src._data.shape != buffer.shape:
-                    node.broadcast = buffer.shape, src._data.shape
+                    node.extra = Extra((buffer.shape, src._data.shape))
                 rebase(self, node)  # type: ignore[arg-type]
         return self
 

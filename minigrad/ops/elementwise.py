@@ -8,7 +8,7 @@ import numpy as np
 
 from minigrad.domains import Booleans, Drawn, Reals
 from minigrad.errors import describe
-from minigrad.function import Binary, Function, NotAnOperand, TensorCore, Unary, cast, raw, wrap
+from minigrad.function import Binary, Function, TensorCore, Unary, cast, raw, wrap
 from minigrad.memory import inplace
 
 if TYPE_CHECKING:
@@ -521,77 +521,39 @@ class ElementwiseMethods:
         """self where condition, else other."""
         return where(condition, self, other)  # type: ignore[arg-type, no-any-return]
 
-    def __add__(self, other: Operand) -> Tensor:
-        try:
-            return Add.apply(self, other)
-        except NotAnOperand:
-            return NotImplemented
+    if TYPE_CHECKING:
+
+        def __add__(self, other: Operand) -> Tensor: ...
+        def __sub__(self, other: Operand) -> Tensor: ...
+        def __mul__(self, other: Operand) -> Tensor: ...
+        def __truediv__(self, other: Operand) -> Tensor: ...
+        def __pow__(self, other: Operand) -> Tensor: ...
+        def __mod__(self, other: Operand) -> Tensor: ...
+    else:  # the operations themselves: a wrapper would cost a tenth of a scalar operation
+        __add__ = Add.operator
+        __sub__ = Sub.operator
+        __mul__ = Mul.operator
+        __truediv__ = Div.operator
+        __pow__ = Pow.operator
+        __mod__ = Remainder.operator
 
     def __radd__(self, other: Operand) -> Tensor:
-        try:
-            return Add.apply(other, self)
-        except NotAnOperand:
-            return NotImplemented
-
-    def __sub__(self, other: Operand) -> Tensor:
-        try:
-            return Sub.apply(self, other)
-        except NotAnOperand:
-            return NotImplemented
+        return Add.operator(other, self)
 
     def __rsub__(self, other: Operand) -> Tensor:
-        try:
-            return Sub.apply(other, self)
-        except NotAnOperand:
-            return NotImplemented
-
-    def __mul__(self, other: Operand) -> Tensor:
-        try:
-            return Mul.apply(self, other)
-        except NotAnOperand:
-            return NotImplemented
+        return Sub.operator(other, self)
 
     def __rmul__(self, other: Operand) -> Tensor:
-        try:
-            return Mul.apply(other, self)
-        except NotAnOperand:
-            return NotImplemented
-
-    def __truediv__(self, other: Operand) -> Tensor:
-        try:
-            return Div.apply(self, other)
-        except NotAnOperand:
-            return NotImplemented
+        return Mul.operator(other, self)
 
     def __rtruediv__(self, other: Operand) -> Tensor:
-        try:
-            return Div.apply(other, self)
-        except NotAnOperand:
-            return NotImplemented
-
-    def __pow__(self, other: Operand) -> Tensor:
-        try:
-            return Pow.apply(self, other)
-        except NotAnOperand:
-            return NotImplemented
+        return Div.operator(other, self)
 
     def __rpow__(self, other: Operand) -> Tensor:
-        try:
-            return Pow.apply(other, self)
-        except NotAnOperand:
-            return NotImplemented
-
-    def __mod__(self, other: Operand) -> Tensor:
-        try:
-            return Remainder.apply(self, other)
-        except NotAnOperand:
-            return NotImplemented
+        return Pow.operator(other, self)
 
     def __rmod__(self, other: Operand) -> Tensor:
-        try:
-            return Remainder.apply(other, self)
-        except NotAnOperand:
-            return NotImplemented
+        return Remainder.operator(other, self)
 
     def __floordiv__(self, other: Operand) -> Tensor:
         return floor_divide(self, other)  # type: ignore[arg-type]

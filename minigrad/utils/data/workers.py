@@ -240,7 +240,7 @@ def _work(
 ) -> None:
     parent = os.getppid()
     # A thread sends, so that loading ahead does not wait for the parent to read.
-    answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    answers: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_send_all, args=(connection, answers), daemon=True).start()
     random.seed(info.seed)
     minigrad.manual_seed(info.seed)
@@ -294,17 +294,15 @@ def _next_task(connection: Connection, parent: int) -> _Load | _Restart | None:
     return task
 
 
-def _pickled(message: Any, info: WorkerInfo) -> Any:
-    from multiprocessing.reduction import ForkingPickler
-
+def _pickled(message: Any, info: WorkerInfo) -> bytes:
     try:
-        return ForkingPickler.dumps(message)
+        return pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
     except Exception:
         failure = _failure(info)
     try:
-        return ForkingPickler.dumps(failure)
+        return pickle.dumps(failure)
     except Exception:  # a type of exception that cannot be pickled, such as one defined inside a function
-        return ForkingPickler.dumps(_Failed(RuntimeError, failure.message))
+        return pickle.dumps(_Failed(RuntimeError, failure.message))
 
 
 def _failure(info: WorkerInfo) -> _Failed:
@@ -313,7 +311,7 @@ def _failure(info: WorkerInfo) -> _Failed:
     return _Failed(kind, f"{where}\nOriginal {traceback.format_exc()}")
 
 
-def _send_all(connection: Connection, answers: queue.SimpleQueue[Any]) -> None:
+def _send_all(connection: Connection, answers: queue.SimpleQueue[bytes]) -> None:
     while True:
         try:
             connection.send_bytes(answers.get())
