@@ -207,8 +207,8 @@ def seeds(tensors: Sequence[Any], gradients: Sequence[Any], create_graph: bool, 
                     f"{name}: grad can be implicitly created only for scalar outputs, not for a {describe(t)}; "
                     "reduce it (sum, mean) or pass a gradient of its shape"
                 )
-            g = np.ones_like(t._data)
-            g = g if g.ndim else g[()]
+            one = t._data.dtype.type(1)
+            g = np.full(t._data.shape, one) if t._data.ndim else one
             g = wrap(g) if create_graph else g
         else:
             if not isinstance(g, TensorCore):

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-import minigrad
 from minigrad import nn, optim
+from minigrad.modes import no_grad
+from minigrad.random import manual_seed
 from minigrad.utils.data import DataLoader, TensorDataset
 from minigrad.utils.files import whole_or_nothing
 from minigrad.vision.datasets import MNIST, Digits
@@ -114,7 +115,7 @@ class Training:
     """Data, model and optimiser of one run, drawn from `settings.seed`."""
 
     def __init__(self, settings: Settings) -> None:
-        minigrad.manual_seed(settings.seed)
+        manual_seed(settings.seed)
         source = SOURCES[settings.data]
         train, test = source.load(True), source.load(False)
         self.settings = settings
@@ -178,7 +179,7 @@ def accuracy(model: nn.Module, dataset: TensorDataset, batch_size: int = 10_000)
     """The fraction of `dataset` whose largest output is its label's."""
     images, labels = dataset.tensors
     right = 0
-    with minigrad.no_grad():
+    with no_grad():
         for start in range(0, len(dataset), batch_size):
             part = slice(start, start + batch_size)
             right += int((model(images[part]).argmax(1) == labels[part]).sum())

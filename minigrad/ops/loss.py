@@ -30,16 +30,15 @@ class CrossEntropy(Function):
     def forward(x: Any, target: Any, divisor: float) -> Any:
         if x.ndim != 2 or target.shape != x.shape[:1]:
             raise ShapeError(f"expected logits (N, C) and targets (N), got {x.shape} and {target.shape}")
-        if target.size and (target.min() < 0 or target.max() >= x.shape[1]):
+        if target.size and (np.minimum.reduce(target) < 0 or np.maximum.reduce(target) >= x.shape[1]):
             raise DimensionError(f"target out of bounds: classes are 0 to {x.shape[1] - 1}, got {target.min()} to {target.max()}")
-        rows = np.arange(len(x))
         p = x.astype(np.float32) if x.dtype == np.float16 else x
-        p = p - np.max(p, axis=1, keepdims=True)
-        picked = p[rows, target]
+        p = p - np.maximum.reduce(p, axis=1, keepdims=True, initial=-np.inf)
+        picked = p[np.arange(len(x)), target]
         np.exp(p, out=p)
-        total = np.sum(p, axis=1, keepdims=True)
+        total = np.add.reduce(p, axis=1, keepdims=True)
         p /= total
-        loss = (np.sum(np.log(total)) - np.sum(picked)) / divisor
+        loss = (np.add.reduce(np.log(total), axis=None) - np.add.reduce(picked)) / divisor
         return x.dtype.type(loss), p.astype(x.dtype, copy=False)
 
     def oracle(x: Any, target: Any, divisor: float) -> Any:

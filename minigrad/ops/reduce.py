@@ -10,6 +10,7 @@ from minigrad import dtypes
 from minigrad.domains import Dim, Dims, Flag, OneOf, Reals
 from minigrad.errors import DimensionError, DtypeError
 from minigrad.function import Function, TensorCore, cast, raw, wrap
+from minigrad.kernels.sums import repeated
 from minigrad.ops.index import Gather
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def all_dims(dim: Any, ndim: int, name: str) -> tuple[int, ...] | None:
 
 def restored(g: Any, x_shape: Any, dim: Any, keepdim: bool) -> Any:
     """g, the gradient of a reduced result, with its reduced dimensions back as 1, ready to broadcast to x_shape."""
-    if keepdim or g.shape == x_shape:
+    if keepdim or g.shape == x_shape or dim is None and not g.shape:
         return g
     dims = range(len(x_shape)) if dim is None else all_dims(dim, len(x_shape), "reduce") or ()
     return np.reshape(g, tuple(1 if i in dims else n for i, n in enumerate(x_shape)))
@@ -96,13 +97,13 @@ class Sum(Function):
             return np.sum(x, axis=axis, keepdims=keepdim, dtype=np.float32).astype(np.float16)
         if x.dtype.kind in "iub":
             return np.sum(x, axis=axis, keepdims=keepdim, dtype=np.int64)
-        return np.sum(x, axis=axis, keepdims=keepdim)
+        return np.add.reduce(x, axis=axis, keepdims=keepdim)
 
     def oracle(x: Any, dim: Any, keepdim: bool) -> Any:
         return np.add.reduce(x, axis=dim if dim is not None else tuple(range(x.ndim)), keepdims=keepdim)
 
     def dx(g: Any, x_shape: Any, dim: Any, keepdim: bool) -> Any:
-        return np.broadcast_to(restored(g, x_shape, dim, keepdim), x_shape)
+        return repeated(restored(g, x_shape, dim, keepdim), x_shape)
 
 
 class Mean(Function):
@@ -123,7 +124,7 @@ class Mean(Function):
         return Sum.oracle(x, dim, keepdim) / count(x.shape, dim)
 
     def dx(g: Any, x_shape: Any, dim: Any, keepdim: bool) -> Any:
-        return np.broadcast_to(restored(g / count(x_shape, dim), x_shape, dim, keepdim), x_shape)
+        return repeated(restored(g / count(x_shape, dim), x_shape, dim, keepdim), x_shape)
 
 
 class Var(Function):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
@@ -38,6 +39,7 @@ class Optimizer:
         self.state: defaultdict[Any, dict[str, Any]] = defaultdict(dict)
         self.param_groups: list[Group] = []
         self._scratch: dict[Any, Array] = {}
+        self._opt_called = False
         groups: list[Any] = list(params)
         if not groups:
             raise ValueError("optimizer got an empty parameter list")
@@ -69,7 +71,17 @@ class Optimizer:
             if not (p.is_leaf or p.retains_grad):
                 raise ValueError("can't optimize a non-leaf Tensor")
         if len(set(map(id, params))) != len(params):
-            raise ValueError("some parameters appear more than once in parameter group")
+            warnings.warn(
+                "optimizer contains a parameter group with duplicate parameters; each step will change them as often "
+                "as they occur; in future, this will cause an error",
+                stacklevel=4,
+            )
+        for group in self.param_groups:
+            if ("param_names" in param_group) != ("param_names" in group):
+                raise ValueError(
+                    "all optimizer param groups should be with/without names. cannot add param group "
+                    f"{'with names' if names else 'without names'} to the optimizer"
+                )
         known = {id(p) for group in self.param_groups for p in group["params"]}
         if any(id(p) in known for p in params):
             raise ValueError("some parameters appear in more than one parameter group")
@@ -203,6 +215,7 @@ class Optimizer:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._scratch = {}
+        self._opt_called = False
 
     def __repr__(self) -> str:
         lines = []
@@ -217,8 +230,16 @@ def steps(count: float = 0.0) -> Tensor:
     return tensor(float(count))
 
 
-def at_least_zero(**values: tuple[str, Any]) -> None:
-    """Raise ValueError with PyTorch's words for an option below 0: `lr=("learning rate", -1)`."""
-    for words, value in values.values():
-        if not value >= 0:
-            raise ValueError(f"Invalid {words}: {value}")
+def at_least_zero(name: str, value: Any) -> None:
+    """Raise ValueError for an option below 0 or NaN."""
+    if not value >= 0:
+        raise ValueError(f"Invalid {name}: {value}")
+
+
+def not_differentiable(differentiable: bool) -> None:
+    """Raise NotImplementedError if gradients through the step itself are asked for."""
+    if differentiable:
+        raise NotImplementedError(
+            "differentiable=True: steps are made in place on arrays, without a graph; write the update with tensor "
+            "operations and autograd.grad(..., create_graph=True) to differentiate through it"
+        )

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-import minigrad
 from minigrad.errors import MissingExtra
+from minigrad.tensor import from_numpy, tensor
 from minigrad.utils.data import Dataset
 from minigrad.vision._download import DatasetError, download
 
@@ -51,8 +51,8 @@ class _Images(Dataset["tuple[Any, Any]"]):
         transform: Callable[[Pixels], Any] | None,
         target_transform: Callable[[int], Any] | None,
     ) -> None:
-        self.data = minigrad.tensor(images)
-        self.targets = minigrad.tensor(labels.astype(np.int64))
+        self.data = tensor(images)
+        self.targets = tensor(labels.astype(np.int64))
         self.train = train
         self.transform = transform
         self.target_transform = target_transform
@@ -64,7 +64,7 @@ class _Images(Dataset["tuple[Any, Any]"]):
         raw: Pixels = self.data[index].numpy()
         image: Any = raw
         if self.transform is None:
-            image = minigrad.from_numpy(raw[None].astype(np.float32) / np.float32(255))
+            image = from_numpy(raw[None].astype(np.float32) / np.float32(255))
         else:
             image = self.transform(raw)
         target: Any = int(self.targets[index])

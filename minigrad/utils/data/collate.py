@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-import minigrad
+from minigrad.dtypes import float64
+from minigrad.ops.shape import stack
+from minigrad.tensor import Tensor, as_tensor, tensor
 
 
 def default_collate(batch: Sequence[Any]) -> Any:
@@ -19,20 +21,20 @@ def default_collate(batch: Sequence[Any]) -> Any:
     Raises RuntimeError for sequences of unequal lengths or shapes, TypeError for any other type.
     """
     first = batch[0]
-    if isinstance(first, minigrad.Tensor):
-        return minigrad.stack(list(batch), 0)
+    if isinstance(first, Tensor):
+        return stack(list(batch), 0)
     if isinstance(first, np.ndarray):
         if first.dtype.kind in "SaUO":
             raise _unknown(first.dtype)
-        return minigrad.stack([minigrad.as_tensor(array) for array in batch], 0)
+        return stack([as_tensor(array) for array in batch], 0)
     if isinstance(first, (str, bytes)):
         return batch
     if isinstance(first, (np.bool_, np.number)):
-        return minigrad.as_tensor(np.array(batch))
+        return as_tensor(np.array(batch))
     if isinstance(first, float):
-        return minigrad.tensor(batch, dtype=minigrad.float64)
+        return tensor(batch, dtype=float64)
     if isinstance(first, int):
-        return minigrad.tensor(batch)
+        return tensor(batch)
     if isinstance(first, Mapping):
         return _like_mapping(first, {key: default_collate([sample[key] for sample in batch]) for key in first})
     if isinstance(first, Sequence):
@@ -49,8 +51,8 @@ def default_collate(batch: Sequence[Any]) -> Any:
 def default_convert(data: Any) -> Any:
     """Turn the arrays inside one sample into tensors; what is not an array stays as it is."""
     if isinstance(data, (np.ndarray, np.generic)):
-        return data if data.dtype.kind in "SaUO" else minigrad.as_tensor(data)
-    if isinstance(data, (str, bytes, minigrad.Tensor)):
+        return data if data.dtype.kind in "SaUO" else as_tensor(data)
+    if isinstance(data, (str, bytes, Tensor)):
         return data
     if isinstance(data, Mapping):
         return _like_mapping(data, {key: default_convert(data[key]) for key in data})

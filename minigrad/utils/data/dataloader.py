@@ -17,7 +17,7 @@ from minigrad.utils.data.workers import WorkerPool
 if TYPE_CHECKING:
     from multiprocessing.context import BaseContext
 
-    from minigrad import Generator
+    from minigrad.random import Generator
 
 _T_co = TypeVar("_T_co", covariant=True)
 

@@ -9,10 +9,10 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
-import minigrad
+from minigrad.random import Generator, current, permutation
 
 if TYPE_CHECKING:
-    from minigrad import Generator, Tensor
+    from minigrad.tensor import Tensor
 
 _T = TypeVar("_T")
 _T_co = TypeVar("_T_co", covariant=True)
@@ -144,7 +144,7 @@ def random_split(
             "random_split: Sum of input lengths does not equal the length of the input dataset! "
             f"{counts} sum to {sum(counts)}, the dataset has {total} samples"
         )
-    indices = minigrad.randperm(total, generator=generator).tolist()
+    indices = permutation(generator or current(), total).tolist()
     ends = itertools.accumulate(counts)
     return [Subset(dataset, indices[end - count : end]) for end, count in zip(ends, counts, strict=True)]
 

@@ -9,10 +9,17 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
-import minigrad
+import numpy as np
+
+from minigrad.dtypes import float64
+from minigrad.ops.create import multinomial
+from minigrad.random import Generator, any_integers, current, integers, permutation
+from minigrad.tensor import as_tensor
 
 if TYPE_CHECKING:
-    from minigrad import Generator, Tensor
+    from minigrad.tensor import Tensor
+
+INT64 = np.dtype(np.int64)
 
 _T_co = TypeVar("_T_co", covariant=True)
 
@@ -67,20 +74,20 @@ class RandomSampler(Sampler[int]):
         count, remaining = len(self.data_source), self.num_samples
         generator = self.generator
         if generator is None:
-            generator = minigrad.Generator().manual_seed(draw_seed())
+            generator = Generator().manual_seed(draw_seed())
         if self.replacement:
             # PyTorch draws 32 at a time, and one shorter (perhaps empty) draw at the end.
             while remaining >= 32:
-                yield from minigrad.randint(count, (32,), generator=generator).tolist()
+                yield from integers(generator, (32,), INT64, 0, count).tolist()
                 remaining -= 32
-            yield from minigrad.randint(count, (remaining,), generator=generator).tolist()
+            yield from integers(generator, (remaining,), INT64, 0, count).tolist()
             return
         while remaining >= count:
-            yield from minigrad.randperm(count, generator=generator).tolist()
+            yield from permutation(generator, count).tolist()
             remaining -= count
         # PyTorch draws a last permutation even when nothing remains: a generator of the user's has to move on by it.
         if remaining or self.generator is not None:
-            yield from minigrad.randperm(count, generator=generator).tolist()[:remaining]
+            yield from permutation(generator, count).tolist()[:remaining]
 
     def __len__(self) -> int:
         return self.num_samples
@@ -94,7 +101,7 @@ class SubsetRandomSampler(Sampler[int]):
         self.generator = generator
 
     def __iter__(self) -> Iterator[int]:
-        for position in minigrad.randperm(len(self.indices), generator=self.generator).tolist():
+        for position in permutation(self.generator or current(), len(self.indices)).tolist():
             yield self.indices[position]
 
     def __len__(self) -> int:
@@ -116,7 +123,7 @@ class WeightedRandomSampler(Sampler[int]):
     ) -> None:
         _require_count("num_samples", num_samples)
         _require_bool("replacement", replacement)
-        self.weights = minigrad.as_tensor(weights, dtype=minigrad.float64)
+        self.weights = as_tensor(weights, dtype=float64)
         if self.weights.dim() != 1:
             raise ValueError(
                 f"weights should be a 1d sequence but given weights have shape {tuple(self.weights.shape)}"
@@ -126,7 +133,7 @@ class WeightedRandomSampler(Sampler[int]):
         self.generator = generator
 
     def __iter__(self) -> Iterator[int]:
-        drawn = minigrad.multinomial(self.weights, self.num_samples, self.replacement, generator=self.generator)
+        drawn = multinomial(self.weights, self.num_samples, self.replacement, generator=self.generator)
         return iter(drawn.tolist())
 
     def __len__(self) -> int:
@@ -156,7 +163,7 @@ class BatchSampler(Sampler["list[int]"]):
 
 def draw_seed(generator: Generator | None = None) -> int:
     """A seed in [0, 2**63), from `generator` or the global one, as PyTorch's data loading draws it."""
-    return int(minigrad.empty((), dtype=minigrad.int64).random_(generator=generator).item())
+    return int(any_integers(generator or current(), (), INT64))
 
 
 def _require_count(name: str, value: Any) -> None:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import minigrad
+from minigrad.random import manual_seed
 from minigrad.utils.data.dataset import Dataset, IterableDataset
 from minigrad.utils.data.fetch import Fetcher, WorkerInfo, set_worker_info
 
@@ -243,7 +243,7 @@ def _work(
     answers: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_send_all, args=(connection, answers), daemon=True).start()
     random.seed(info.seed)
-    minigrad.manual_seed(info.seed)
+    manual_seed(info.seed)
     np.random.seed(np.random.SeedSequence([info.id, seed & 0xFFFFFFFF, seed >> 32, 0]).generate_state(4))
     set_worker_info(info)
     load = _Loader(info, make_fetcher, init)
