@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -85,7 +85,7 @@ class Function(Operation, FunctionCtx):
     Call it by `Exp.apply(x)`. `forward(*args)` with `setup_context(ctx, inputs, output)` works too.
     """
 
-    once: ClassVar[bool] = False
+    __slots__ = ("__dict__",)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> Any:

@@ -316,7 +316,7 @@ def tensors(operation: Operation, args: Args, requires_grad: bool = True, as_is:
     live = positions(operation, args)
     found = []
     for k, a in enumerate(args):
-        if isinstance(a, (np.ndarray, np.generic)) and a.dtype.kind in "fb" or k in operation.inputs and k == 0:
+        if isinstance(a, (np.ndarray, np.generic)) and (a.dtype.kind in "fb" or k in operation.inputs):
             t = wrap(a if as_is or np.ndim(a) else np.asarray(a)[()])
             found.append(t.requires_grad_() if requires_grad and k in live else t)
         else:

@@ -14,6 +14,7 @@ from minigrad.dtypes import int64, uint8
 from minigrad.errors import DtypeError, ShapeError, describe
 from minigrad.function import Function
 from minigrad.nn.functional.activation import Softplus, need_floating
+from minigrad.ops.loss import CrossEntropy
 from minigrad.tensor import Tensor, wrap
 
 
@@ -176,6 +177,13 @@ def cross_entropy(
     if input.shape == target.shape:
         return _soft_cross_entropy(input, target, weight, ignore_index, reduction, label_smoothing)
     check_classes("cross_entropy", input, target)
+    if weight is None and label_smoothing == 0 and reduction != "none" and input.dim() == 2 and target.dim() == 1:
+        divisor = len(target) if reduction == "mean" else 1
+        if divisor:
+            try:
+                return CrossEntropy.apply(input, target, divisor)
+            except IndexError:
+                pass  # some targets are ignored, or out of bounds: the general form below knows which
     log_probabilities = input.log_softmax(dim)
     picked, factors = pick(log_probabilities, target, weight, ignore_index)
     loss = weighted(picked, factors, reduction)
