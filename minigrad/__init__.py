@@ -15,71 +15,75 @@ import warnings
 # An errstate per operation would cost more than most operations; `np.errstate(all="raise")` still works.
 warnings.filterwarnings("ignore", r".* encountered in ", RuntimeWarning, r"minigrad\.")
 
-from minigrad.device import Device as device  # noqa: E402
-from minigrad.dtypes import (  # noqa: E402
-    boolean,
-    can_cast,
-    dtype,
-    finfo,
-    float16,
-    float32,
-    float64,
-    get_default_dtype,
-    iinfo,
-    int8,
-    int16,
-    int32,
-    int64,
-    promote_types,
-    set_default_dtype,
-    uint8,
-)
-from minigrad.modes import (  # noqa: E402
-    enable_grad,
-    inference_mode,
-    is_anomaly_enabled,
-    is_grad_enabled,
-    is_inference_mode_enabled,
-    no_grad,
-    set_grad_enabled,
-)
-from minigrad.tensor import (  # noqa: E402
-    Size,
-    Tensor,
-    as_tensor,
-    asarray,
-    from_dlpack,
-    from_numpy,
-    is_floating_point,
-    is_tensor,
-    numel,
-    tensor,
-)
-from minigrad.ops.compare import *  # noqa: E402, F403
-from minigrad.ops.copy import *  # noqa: E402, F403
-from minigrad.ops.create import *  # noqa: E402, F403
-from minigrad.ops.elementwise import *  # noqa: E402, F403
-from minigrad.ops.index import *  # noqa: E402, F403
-from minigrad.ops.linalg import *  # noqa: E402, F403
-from minigrad.ops.reduce import *  # noqa: E402, F403
-from minigrad.ops.shape import *  # noqa: E402, F403
-from minigrad.printing import set_printoptions  # noqa: E402
-from minigrad.random import (  # noqa: E402
-    Generator,
-    default_generator,
-    get_rng_state,
-    initial_seed,
-    manual_seed,
-    seed,
-    set_rng_state,
-)
-from minigrad import autograd, cuda  # noqa: E402
+from minigrad.device import Device
+from minigrad.dtypes import boolean
+from minigrad.dtypes import can_cast as can_cast
+from minigrad.dtypes import dtype as dtype
+from minigrad.dtypes import finfo as finfo
+from minigrad.dtypes import float16 as float16
+from minigrad.dtypes import float32 as float32
+from minigrad.dtypes import float64 as float64
+from minigrad.dtypes import get_default_dtype as get_default_dtype
+from minigrad.dtypes import iinfo as iinfo
+from minigrad.dtypes import int8 as int8
+from minigrad.dtypes import int16 as int16
+from minigrad.dtypes import int32 as int32
+from minigrad.dtypes import int64 as int64
+from minigrad.dtypes import promote_types as promote_types
+from minigrad.dtypes import set_default_dtype as set_default_dtype
+from minigrad.dtypes import uint8 as uint8
+from minigrad.modes import enable_grad as enable_grad
+from minigrad.modes import inference_mode as inference_mode
+from minigrad.modes import is_anomaly_enabled as is_anomaly_enabled
+from minigrad.modes import is_grad_enabled as is_grad_enabled
+from minigrad.modes import is_inference_mode_enabled as is_inference_mode_enabled
+from minigrad.modes import no_grad as no_grad
+from minigrad.modes import set_grad_enabled as set_grad_enabled
+from minigrad.tensor import Size as Size
+from minigrad.tensor import Tensor as Tensor
+from minigrad.tensor import as_tensor as as_tensor
+from minigrad.tensor import asarray as asarray
+from minigrad.tensor import from_dlpack as from_dlpack
+from minigrad.tensor import from_numpy as from_numpy
+from minigrad.tensor import is_floating_point as is_floating_point
+from minigrad.tensor import is_tensor as is_tensor
+from minigrad.tensor import numel as numel
+from minigrad.tensor import tensor as tensor
 
+# isort: split
+from minigrad.ops.compare import *
+from minigrad.ops.copy import *
+from minigrad.ops.create import *
+from minigrad.ops.elementwise import *
+from minigrad.ops.index import *
+from minigrad.ops.linalg import *
+from minigrad.ops.reduce import *
+from minigrad.ops.shape import *
+
+# isort: split
+from minigrad.printing import set_printoptions as set_printoptions
+from minigrad.random import Generator as Generator
+from minigrad.random import default_generator as default_generator
+from minigrad.random import get_rng_state as get_rng_state
+from minigrad.random import initial_seed as initial_seed
+from minigrad.random import manual_seed as manual_seed
+from minigrad.random import seed as seed
+from minigrad.random import set_rng_state as set_rng_state
+
+# isort: split
+from minigrad import autograd as autograd
+from minigrad import cuda as cuda
+from minigrad import nn as nn
+from minigrad import optim as optim
+from minigrad import utils as utils
+
+# PyTorch's other names
+device = Device
+bool = boolean
 half, float, double = float16, float32, float64
 short, int, long = int16, int32, int64
-bool = boolean
+absolute, clip, subtract, multiply, divide, true_divide = abs, clamp, sub, mul, div, div
+concat = concatenate = cat
+swapaxes = transpose
 
-subtract, multiply, divide, true_divide, absolute, clip = sub, mul, div, div, abs, clamp  # noqa: F405
-concat = concatenate = cat  # noqa: F405
-swapaxes = transpose  # noqa: F405
 __version__ = "0.1.0"

@@ -9,18 +9,24 @@ class Device:
     """A device, as `torch.device`; only 'cpu' can hold tensors."""
 
     __slots__ = ("index", "type")
+    index: int | None
+    type: str
 
     def __init__(self, type: Any, index: int | None = None) -> None:
         if isinstance(type, Device):
             type, index = type.type, type.index
         name, _, number = str(type).partition(":")
         if name not in ("cpu", "cuda", "mps", "meta"):
-            raise RuntimeError(f"device: expected one of cpu, cuda, mps, meta device type at start of device string: {type}")
+            raise RuntimeError(
+                f"device: expected one of cpu, cuda, mps, meta device type at start of device string: {type}"
+            )
         self.type = name
         self.index = int(number) if number else index
 
     def __repr__(self) -> str:
-        return f"device(type={self.type!r})" if self.index is None else f"device(type={self.type!r}, index={self.index})"
+        return (
+            f"device(type={self.type!r})" if self.index is None else f"device(type={self.type!r}, index={self.index})"
+        )
 
     def __str__(self) -> str:
         return self.type if self.index is None else f"{self.type}:{self.index}"
@@ -41,4 +47,6 @@ CPU = Device("cpu")
 def check_device(device: Any, name: str) -> None:
     """Raise RuntimeError unless device is None or the CPU."""
     if device is not None and Device(device).type != "cpu":
-        raise RuntimeError(f"{name}: minigrad runs on the CPU; device {str(device)!r} is not available. Use device='cpu'.")
+        raise RuntimeError(
+            f"{name}: minigrad runs on the CPU; device {str(device)!r} is not available. Use device='cpu'."
+        )

@@ -40,6 +40,7 @@ class Reals(Entry):
 
     `shape` maps (source, *arguments before) to a shape; without it the family proposes one.
     `distinct` keeps elements apart, for operations that compare them. `avoid` may be a function of the arguments before.
+    `filled` gives an empty array of one dimension a second one that has elements, for reductions of at least one.
     """
 
     def __init__(
@@ -51,13 +52,16 @@ class Reals(Entry):
         margin: float = 0.1,
         shape: Callable[..., Shape] | None = None,
         distinct: bool = False,
+        filled: bool = False,
     ) -> None:
         self.low, self.high, self.avoid, self.margin = low, high, avoid, margin
-        self.shape, self.distinct = shape, distinct
+        self.shape, self.distinct, self.filled = shape, distinct, filled
 
     def draw(self, source: Source, shape: Shape, given: tuple[Any, ...]) -> Any:
         if self.shape is not None:
             shape = self.shape(source, *given)
+        if self.filled and shape and not any(shape):
+            shape = (*shape, 2)
         x = source.reals(shape, self.low, self.high)
         points = self.avoid(*given) if callable(self.avoid) else self.avoid
         for point in points:
@@ -105,6 +109,19 @@ def _dims(source: Source, x: Any, *_: Any) -> int | tuple[int, ...] | None:
     return tuple(d - x.ndim if source.choice((True, False)) else d for d in chosen) or None
 
 
+def _filled_dims(source: Source, x: Any, *_: Any) -> int | tuple[int, ...] | None:
+    if x.size:
+        return _dims(source, x)
+    filled = tuple(d for d, n in enumerate(x.shape) if n)
+    return source.choice((filled, filled[-1] - x.ndim))  # type: ignore[no-any-return]
+
+
+def _filled_dim(source: Source, x: Any, *_: Any) -> int | None:
+    if x.size:
+        return source.choice((None, _dim(source, x)))  # type: ignore[no-any-return]
+    return source.choice([d for d, n in enumerate(x.shape) if n])  # type: ignore[no-any-return]
+
+
 def _index(source: Source, x: Any, *_: Any) -> Any:
     """Basic, integer, boolean and mixed indices, repeated entries included."""
     index: list[Any] = []
@@ -138,5 +155,7 @@ def _index(source: Source, x: Any, *_: Any) -> Any:
 
 Dim = Drawn(_dim)
 Dims = Drawn(_dims)
+FilledDims = Drawn(_filled_dims)  # only dimensions that have elements; the array is Reals(filled=True)
+FilledDim = Drawn(_filled_dim)
 Flag = OneOf(False, True)
 Index = Drawn(_index)

@@ -7,7 +7,7 @@ Python float become the default dtype: PyTorch's rules, which differ from NumPy'
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import Any, TypeAlias, Union
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -54,7 +54,7 @@ ALL = (float16, float32, float64, int8, int16, int32, int64, uint8, boolean)
 BY_NUMPY: dict[np.dtype[Any], dtype] = {d.numpy: d for d in ALL}
 PYTHON: dict[Any, dtype] = {float: float32, int: int64, bool: boolean}
 
-DtypeLike: TypeAlias = Union[dtype, np.dtype[Any], type, str]
+DtypeLike: TypeAlias = dtype | np.dtype[Any] | type | str
 
 _default: ContextVar[dtype] = ContextVar("default_dtype", default=float32)
 

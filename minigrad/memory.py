@@ -9,7 +9,6 @@ node (`ViewWrite`); the other views notice that the stamp moved and replay their
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np

@@ -73,7 +73,9 @@ ADAPT: dict[Any, Callable[..., Any]] = {
     np.size: lambda x: x._data.size,
     np.reshape: lambda x, shape: shape_of(x, shape),
     np.ravel: lambda x: shape_of(x, -1),
-    np.transpose: lambda x, axes=None: shape.Permute.apply(x, tuple(range(x.ndim))[::-1] if axes is None else tuple(axes)),
+    np.transpose: lambda x, axes=None: shape.Permute.apply(
+        x, tuple(range(x.ndim))[::-1] if axes is None else tuple(axes)
+    ),
     np.swapaxes: shape.Transpose.apply,
     np.moveaxis: shape.movedim,
     np.expand_dims: shape.Unsqueeze.apply,

@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from minigrad.device import CPU, Device, check_device
+
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
 
@@ -60,15 +62,15 @@ class Generator:
     __slots__ = ("_bits", "_seed", "_spare", "lock")
 
     def __init__(self, device: Any = "cpu") -> None:
-        if str(device) != "cpu":
-            raise RuntimeError(f"Generator: the only device is 'cpu', not {device!r}")
+        check_device(device, "Generator")
         self.lock = threading.RLock()
         self._bits = np.random.MT19937(0)
         self.manual_seed(67280421310721)
 
     @property
-    def device(self) -> str:
-        return "cpu"
+    def device(self) -> Device:
+        """The CPU."""
+        return CPU
 
     def manual_seed(self, seed: int) -> Generator:
         """Start the stream that belongs to `seed`, -2**63 to 2**64 - 1; only its lowest 32 bits count. Gives itself."""
@@ -300,12 +302,15 @@ def integers(generator: Generator, shape: Shape, dtype: DType, low: int, high: i
 
 
 def any_integers(generator: Generator, shape: Shape, dtype: DType) -> Array:
-    """Integers from 0 to the largest of an integer dtype, or to 2**(bits of the significand) of a floating one."""
+    """Integers from 0 to the `largest` of a dtype."""
+    return _remainders(generator, shape, dtype, largest(dtype) + 1, 0, long=dtype.itemsize == 8)
+
+
+def largest(dtype: DType) -> int:
+    """The largest integer of a dtype; for a floating one, the last up to which all of them are exact."""
     if dtype.kind == "f":
-        span = 2 ** DIGITS[dtype.itemsize] + 1
-    else:
-        span = 2 if dtype.kind == "b" else int(np.iinfo(dtype).max) + 1
-    return _remainders(generator, shape, dtype, span, 0, long=dtype.itemsize == 8)
+        return 1 << DIGITS[dtype.itemsize]
+    return 1 if dtype.kind == "b" else int(np.iinfo(dtype).max)
 
 
 def _remainders(generator: Generator, shape: Shape, dtype: DType, span: int, low: int, *, long: bool) -> Array:

@@ -16,7 +16,8 @@ import numpy as np
 from minigrad import dtypes, engine, numpy_protocols, printing
 from minigrad.device import CPU, Device, check_device
 from minigrad.errors import DimensionError, GraphError, describe
-from minigrad.function import LEAF, Output, TensorCore, edge_of, tie, wrap
+from minigrad.function import LEAF, Output, TensorCore, edge_of, tie
+from minigrad.function import wrap as wrap
 from minigrad.hooks import RemovableHandle, add_hook, hooks_of
 from minigrad.memory import alias_of, check_inplace, detached, wrote
 from minigrad.ops.compare import CompareMethods
@@ -463,7 +464,9 @@ def _array(data: Any, dtype: Any, name: str) -> Any:
     """A new array of data with the dtype that PyTorch would infer."""
     plain = _plain(data)
     if plain is None or isinstance(plain, (str, bytes, dict, set)):
-        raise TypeError(f"{name}: new(): data must be numbers, nested lists of numbers or arrays, not {type(data).__name__}")
+        raise TypeError(
+            f"{name}: new(): data must be numbers, nested lists of numbers or arrays, not {type(data).__name__}"
+        )
     try:
         array = np.array(plain)
     except ValueError as error:

@@ -50,7 +50,9 @@ def backward(
 ) -> None:
     """Add the gradients of the sum of `tensors` to the leaves (or `inputs`). PyTorch: `autograd.backward`."""
     ys = listed(tensors)
-    engine.backward(ys, gradients_for(ys, grad_tensors), retain_graph, create_graph, None if inputs is None else listed(inputs))
+    engine.backward(
+        ys, gradients_for(ys, grad_tensors), retain_graph, create_graph, None if inputs is None else listed(inputs)
+    )
 
 
 def grad(

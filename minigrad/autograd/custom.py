@@ -18,8 +18,8 @@ from minigrad.function import (
     Bundle,
     TensorCore,
     clock,
-    edge_of,
     created,
+    edge_of,
     output,
     unsaved,
     wrap,
@@ -43,7 +43,9 @@ class FunctionCtx:
         """Keep inputs, outputs and intermediate tensors for backward; each may be None."""
         for t in tensors:
             if t is not None and not isinstance(t, TensorCore):
-                raise TypeError(f"save_for_backward can only save variables, but argument is of type {type(t).__name__}")
+                raise TypeError(
+                    f"save_for_backward can only save variables, but argument is of type {type(t).__name__}"
+                )
         self._tensors = tensors
 
     def save_for_forward(self, *tensors: Any) -> None:
@@ -209,7 +211,7 @@ class Function(Operation, FunctionCtx):
             raise RuntimeError(
                 f"function {self.name()} returned an incorrect number of gradients (expected {expected}, got {len(answers)})"
             )
-        found = []
+        found: list[Any] = []
         metas = iter(state["_inputs"])
         live = iter(edges)
         for a, is_tensor in zip(answers, state["_given"], strict=True):
@@ -224,7 +226,9 @@ class Function(Operation, FunctionCtx):
                 found.append(None)
                 continue
             if not isinstance(a, TensorCore):
-                raise TypeError(f"function {self.name()}: expected a Tensor or None as gradient, got {type(a).__name__}")
+                raise TypeError(
+                    f"function {self.name()}: expected a Tensor or None as gradient, got {type(a).__name__}"
+                )
             if a._data.shape != shape:
                 try:
                     fits = np.broadcast_shapes(a._data.shape, shape) == a._data.shape
@@ -256,7 +260,9 @@ def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
         with modes.no_grad():
             answers = backward(ctx, *gradients)
         several = isinstance(answers, (tuple, list))
-        requires = any(isinstance(g, TensorCore) and g._node is not None for g in gradients) or any(ctx.needs_input_grad)
+        requires = any(isinstance(g, TensorCore) and g._node is not None for g in gradients) or any(
+            ctx.needs_input_grad
+        )
         if not requires:
             return answers
         found = [
@@ -278,6 +284,6 @@ class Once(Function):
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Any) -> Any:
-        raise GraphError(f"trying to differentiate twice a function that was marked with @once_differentiable: {ctx.of}")
-
-
+        raise GraphError(
+            f"trying to differentiate twice a function that was marked with @once_differentiable: {ctx.of}"
+        )

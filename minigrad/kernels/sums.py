@@ -19,7 +19,11 @@ def sum_to(g: Any, shape: Shape) -> Any:
         if axes == (0,) and g.ndim == 2:
             summed = sum_rows(g)
         else:
-            summed = np.sum(g, axis=axes, dtype=np.float32).astype(g.dtype) if g.dtype == np.float16 else np.sum(g, axis=axes)
+            summed = (
+                np.sum(g, axis=axes, dtype=np.float32).astype(g.dtype)
+                if g.dtype == np.float16
+                else np.sum(g, axis=axes)
+            )
         return summed if summed.shape == shape else np.reshape(summed, shape)
     return np.reshape(np.sum(g, axis=axes), shape)
 

@@ -307,9 +307,7 @@ class ParameterList(Module):
     def extend(self: PL, values: Iterable[Any]) -> PL:
         """Add every value of an iterable. Raises TypeError unless it is one, and for a single tensor."""
         if not isinstance(values, Iterable) or isinstance(values, Tensor):
-            raise TypeError(
-                f"ParameterList.extend should be called with an iterable, but got {type(values).__name__}"
-            )
+            raise TypeError(f"ParameterList.extend should be called with an iterable, but got {type(values).__name__}")
         for value in list(values):
             self.append(value)
         return self

@@ -179,7 +179,9 @@ def _spread(gradients: tuple[Any, ...], places: list[int], n: int) -> tuple[Any,
 def _same_number(kind: str, what: str, changed: Any, n: int) -> tuple[Any, ...]:
     found = changed if isinstance(changed, tuple) else (changed,)
     if len(found) != n:
-        raise RuntimeError(f"Backward {kind}hook returned an invalid number of {what}, got {len(found)}, but expected {n}")
+        raise RuntimeError(
+            f"Backward {kind}hook returned an invalid number of {what}, got {len(found)}, but expected {n}"
+        )
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from minigrad.function import Function, TensorCore, complaint, make_apply, raw, 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
 
-    Operand = Tensor | float
+    Operand: TypeAlias = Tensor | float
 
 __all__ = [
     "allclose",
@@ -250,24 +250,24 @@ class CompareMethods:
         return Ge.apply(self, other) if comparable(other) else NotImplemented
 
     def __and__(self, other: Any) -> Tensor:
-        return _bitwise("bitwise_and", np.bitwise_and, self, other)  # type: ignore[no-any-return]
+        return _bitwise("bitwise_and", np.bitwise_and, self, other)
 
     def __or__(self, other: Any) -> Tensor:
-        return _bitwise("bitwise_or", np.bitwise_or, self, other)  # type: ignore[no-any-return]
+        return _bitwise("bitwise_or", np.bitwise_or, self, other)
 
     def __xor__(self, other: Any) -> Tensor:
-        return _bitwise("bitwise_xor", np.bitwise_xor, self, other)  # type: ignore[no-any-return]
+        return _bitwise("bitwise_xor", np.bitwise_xor, self, other)
 
     __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
 
     def __lshift__(self, other: Any) -> Tensor:
-        return _bitwise("bitwise_left_shift", np.left_shift, self, other)  # type: ignore[no-any-return]
+        return _bitwise("bitwise_left_shift", np.left_shift, self, other)
 
     def __rshift__(self, other: Any) -> Tensor:
-        return _bitwise("bitwise_right_shift", np.right_shift, self, other)  # type: ignore[no-any-return]
+        return _bitwise("bitwise_right_shift", np.right_shift, self, other)
 
     def __invert__(self) -> Tensor:
-        return _bitwise("bitwise_not", np.invert, self)  # type: ignore[no-any-return]
+        return _bitwise("bitwise_not", np.invert, self)
 
 
 def comparable(other: object) -> bool:

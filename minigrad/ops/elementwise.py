@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from minigrad.memory import inplace
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
 
-    Operand = Tensor | float
+    Operand: TypeAlias = Tensor | float
 
 __all__ = [
     "abs",
@@ -137,7 +137,7 @@ class Maximum(Binary):
     """The larger of x and y; equal elements share the gradient in halves (PyTorch). NaN wins."""
 
     symbol, forward, rejects = "max", np.maximum, MISMATCHED
-    domain = Reals(), Reals(avoid=lambda x: x.flat if x.size == 1 else (), low=3.2, high=5)
+    domain = Reals(), Reals()
 
     def dx(g: Any, x: Any, y: Any) -> Any:
         return tie_halves(g, x > y, x == y)
@@ -150,7 +150,7 @@ class Minimum(Binary):
     """The smaller of x and y; equal elements share the gradient in halves (PyTorch). NaN wins."""
 
     symbol, forward, rejects = "min", np.minimum, MISMATCHED
-    domain = Reals(), Reals(3.2, 5)
+    domain = Reals(), Reals()
 
     def dx(g: Any, x: Any, y: Any) -> Any:
         return tie_halves(g, x < y, x == y)
@@ -304,8 +304,8 @@ class Clamp(Function):
     symbol, broadcasts, rejects = "clamp", True, ((np.ones(2), None, None),)
     domain = (
         Reals(avoid=(-1, 1)),
-        Drawn(lambda source, x: source.choice((None, -1.0))),
-        Drawn(lambda source, x, low: 1.0 if low is None else source.choice((None, 1.0))),
+        Drawn(lambda source, x: source.choice((None, -1.0, source.reals(x.shape[-1:], -3, 1)))),
+        Drawn(lambda source, x, low: source.choice((1.0, None if low is not None else 2.5, source.reals(x.shape, -1, 3)))),
     )
 
     def forward(x: Any, min: Any, max: Any) -> Any:
@@ -446,7 +446,11 @@ def ceil(input: Tensor) -> Tensor:
 
 def round(input: Tensor, *, decimals: int = 0) -> Tensor:
     """Rounded to the nearest, halves to even. PyTorch: `round`."""
-    return Round.apply(input) if decimals == 0 else Div.apply(Round.apply(Mul.apply(input, 10.0**decimals)), 10.0**decimals)
+    return (
+        Round.apply(input)
+        if decimals == 0
+        else Div.apply(Round.apply(Mul.apply(input, 10.0**decimals)), 10.0**decimals)
+    )
 
 
 def exp(input: Tensor) -> Tensor:
@@ -498,7 +502,7 @@ def where(condition: Tensor, input: Operand | None = None, other: Operand | None
     """input where condition, else other; with the condition alone its `nonzero(as_tuple=True)`. PyTorch: `where`."""
     if input is None and other is None:
         return condition.nonzero(as_tuple=True)
-    if not isinstance(condition, (TensorCore, np.ndarray)):
+    if not isinstance(condition, (TensorCore, np.ndarray, np.generic)):
         raise TypeError(f"where: condition must be a boolean tensor, got {describe(condition)}")
     if raw(condition).dtype.kind != "b":
         raise RuntimeError(f"where expected condition to be a boolean tensor, but got {describe(condition)}")
@@ -519,7 +523,7 @@ class ElementwiseMethods:
 
     def where(self, condition: Tensor, other: Operand) -> Tensor:
         """self where condition, else other."""
-        return where(condition, self, other)  # type: ignore[arg-type, no-any-return]
+        return where(condition, self, other)
 
     if TYPE_CHECKING:
 

@@ -31,7 +31,10 @@ T = TypeVar("T", bound="IndexMethods")
 def is_basic(index: Any) -> bool:
     """Whether NumPy answers with a view: slices, integers, None and Ellipsis only."""
     entries = index if isinstance(index, tuple) else (index,)
-    return all(e is None or e is Ellipsis or isinstance(e, (slice, int, np.integer)) and not isinstance(e, bool) for e in entries)
+    return all(
+        e is None or e is Ellipsis or isinstance(e, (slice, int, np.integer)) and not isinstance(e, bool)
+        for e in entries
+    )
 
 
 class Getitem(Function):
@@ -127,7 +130,11 @@ class Gather(Function):
     """out[i][j] = x[index[i][j]][j] for dim 0, and so on. PyTorch: `gather`."""
 
     symbol, domain = "gather", (MATRIX, EITHER, Drawn(_lines))
-    rejects = ((np.ones((2, 2)), 0, np.array([[2]])), (np.ones((2, 2)), 2, np.array([[0]])), (np.ones((2, 2)), 0, np.array([0])))
+    rejects = (
+        (np.ones((2, 2)), 0, np.array([[2]])),
+        (np.ones((2, 2)), 2, np.array([[0]])),
+        (np.ones((2, 2)), 0, np.array([0])),
+    )
 
     def forward(x: Any, dim: int, index: Any) -> Any:
         return x[lines(x.shape, dim, raw(index), "gather")][()]
@@ -151,7 +158,9 @@ def lines(shape: Any, dim: int, index: Any, name: str) -> Any:
     axis = one_dim(dim, len(shape), name)
     if not shape:
         return (np.zeros(np.shape(index), np.int64),)[:0] if not np.ndim(index) else index * 0
-    if np.ndim(index) != len(shape) or any(n > m for i, (n, m) in enumerate(zip(index.shape, shape, strict=True)) if i != axis):
+    if np.ndim(index) != len(shape) or any(
+        n > m for i, (n, m) in enumerate(zip(index.shape, shape, strict=True)) if i != axis
+    ):
         raise ShapeError(
             f"{name}: index of shape {index.shape} must have as many dimensions as {tuple(shape)} and be no larger "
             f"apart from dimension {axis}"
@@ -225,7 +234,9 @@ def normalised(index: Any, name: str) -> tuple[Any, ...]:
         if isinstance(e, TensorCore):
             e = e._data
             if e.dtype.kind == "f":
-                raise DimensionError(f"{name}: tensors used as indices must be long, int, byte or bool tensors, got {e.dtype}")
+                raise DimensionError(
+                    f"{name}: tensors used as indices must be long, int, byte or bool tensors, got {e.dtype}"
+                )
             if e.dtype == np.uint8:
                 e = e.astype(bool)
             e = int(e) if not e.ndim and e.dtype.kind != "b" else np.asarray(e)
@@ -271,7 +282,9 @@ class IndexMethods:
             before = value._data
             buffer[index] = np.array(before) if np.may_share_memory(before, buffer) else before
         except ValueError as error:
-            raise ShapeError(f"setitem: {describe(value)} does not fit into the index of a {describe(self)}: {error}") from None
+            raise ShapeError(
+                f"setitem: {describe(value)} does not fit into the index of a {describe(self)}: {error}"
+            ) from None
         except IndexError as error:
             raise DimensionError(f"setitem: {describe(self)}: {error}") from None
         edges = (edge_of(self), edge_of(value)) if is_recording() else (None, None)  # type: ignore[arg-type]
@@ -292,7 +305,9 @@ class IndexMethods:
         index_ = raw(index)
         part = src[tuple(slice(0, n) for n in index_.shape)]
         shape = self._data.shape  # type: ignore[attr-defined]
-        return inplace(Add, self, IndexAdd.apply(part, shape, lines(shape, dim, index_, "scatter_add_")), name="scatter_add_")  # type: ignore[no-any-return]
+        return inplace(
+            Add, self, IndexAdd.apply(part, shape, lines(shape, dim, index_, "scatter_add_")), name="scatter_add_"
+        )
 
     def index_add_(self: T, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> T:
         """Add the slices of source to those along dim that index names. PyTorch: `index_add_`."""
@@ -301,4 +316,4 @@ class IndexMethods:
         shape = self._data.shape  # type: ignore[attr-defined]
         place = (slice(None),) * (dim % len(shape)) + (raw(index),)
         scaled = source if alpha == 1 else source * alpha
-        return inplace(Add, self, IndexAdd.apply(scaled, shape, place), name="index_add_")  # type: ignore[no-any-return]
+        return inplace(Add, self, IndexAdd.apply(scaled, shape, place), name="index_add_")

@@ -162,7 +162,9 @@ def _by_operand(g: Any, i: int, inputs: list[str], output: str, operands: Any) -
         if k != i:
             names.append(inputs[k])
             factors.append(other)
-    unused = iter(c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" if c not in "".join(inputs) + output)
+    unused = iter(
+        c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" if c not in "".join(inputs) + output
+    )
     target = ""
     dtype = raw(g).dtype
     for c, n in zip(own, np.shape(x), strict=True):
@@ -250,5 +252,3 @@ class LinalgMethods:
         if not isinstance(other, (TensorCore, np.ndarray)):
             return NotImplemented
         return Matmul.apply(other, self)
-
-

@@ -31,7 +31,9 @@ class CrossEntropy(Function):
         if x.ndim != 2 or target.shape != x.shape[:1]:
             raise ShapeError(f"expected logits (N, C) and targets (N), got {x.shape} and {target.shape}")
         if target.size and (np.minimum.reduce(target) < 0 or np.maximum.reduce(target) >= x.shape[1]):
-            raise DimensionError(f"target out of bounds: classes are 0 to {x.shape[1] - 1}, got {target.min()} to {target.max()}")
+            raise DimensionError(
+                f"target out of bounds: classes are 0 to {x.shape[1] - 1}, got {target.min()} to {target.max()}"
+            )
         p = x.astype(np.float32) if x.dtype == np.float16 else x
         p = p - np.maximum.reduce(p, axis=1, keepdims=True, initial=-np.inf)
         picked = p[np.arange(len(x)), target]

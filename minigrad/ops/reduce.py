@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from minigrad import dtypes
-from minigrad.domains import Dim, Dims, Flag, OneOf, Reals
+from minigrad.domains import Dim, Dims, Drawn, FilledDim, FilledDims, Flag, Reals
 from minigrad.errors import DimensionError, DtypeError
 from minigrad.function import Function, TensorCore, cast, raw, wrap
 from minigrad.kernels.sums import repeated
@@ -16,7 +16,7 @@ from minigrad.ops.index import Gather
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
 
-    Dimensions = int | tuple[int, ...] | list[int] | None
+    Dimensions: TypeAlias = int | tuple[int, ...] | list[int] | None
 
 __all__ = [
     "all",
@@ -100,7 +100,7 @@ class Sum(Function):
         return np.add.reduce(x, axis=axis, keepdims=keepdim)
 
     def oracle(x: Any, dim: Any, keepdim: bool) -> Any:
-        return np.add.reduce(x, axis=dim if dim is not None else tuple(range(x.ndim)), keepdims=keepdim)
+        return np.add.reduce(x, axis=tuple(range(x.ndim)) if dim is None or not x.ndim else dim, keepdims=keepdim)
 
     def dx(g: Any, x_shape: Any, dim: Any, keepdim: bool) -> Any:
         return repeated(restored(g, x_shape, dim, keepdim), x_shape)
@@ -118,7 +118,8 @@ class Mean(Function):
                 "mean(): could not infer output dtype. Input dtype must be a floating point dtype, "
                 f"got {x.dtype}; convert with .float()"
             )
-        return np.mean(x, axis=all_dims(dim, x.ndim, "mean"), keepdims=keepdim)
+        total = np.sum(wide(x), axis=all_dims(dim, x.ndim, "mean"), keepdims=keepdim)
+        return (total / count(x.shape, dim)).astype(x.dtype, copy=False)
 
     def oracle(x: Any, dim: Any, keepdim: bool) -> Any:
         return Sum.oracle(x, dim, keepdim) / count(x.shape, dim)
@@ -130,7 +131,8 @@ class Mean(Function):
 class Var(Function):
     """The variance over dim, the sum of squares divided by n - correction."""
 
-    symbol, domain = "var", (Reals(), Dims, OneOf(0, 1), Flag)
+    symbol = "var"
+    domain = Reals(), Dims, Drawn(lambda source, x, dim: source.integer(0, count(x.shape, dim) > 1)), Flag
     rejects = ((np.ones((2, 3)), 2, 1, False),)
 
     def forward(x: Any, dim: Any, correction: float, keepdim: bool) -> Any:
@@ -138,16 +140,17 @@ class Var(Function):
             raise DtypeError(f"var: only floating point dtypes are supported, got {x.dtype}")
         axis = all_dims(dim, x.ndim, "var")
         n = count(x.shape, dim)
-        centred = wide(x) - np.mean(wide(x), axis=axis, keepdims=True)
+        centred = wide(x) - np.sum(wide(x), axis=axis, keepdims=True) / n
         total = np.sum(centred * centred, axis=axis, keepdims=keepdim)
         return (total / np.maximum(0, n - correction).astype(total.dtype)).astype(x.dtype)
 
     def oracle(x: Any, dim: Any, correction: float, keepdim: bool) -> Any:
-        return np.var(x, axis=dim, ddof=correction, keepdims=keepdim)
+        n = count(x.shape, dim)
+        return (Mean.oracle(x * x, dim, keepdim) - Mean.oracle(x, dim, keepdim) ** 2) * n / (n - correction)
 
     def dx(g: Any, x: Any, dim: Any, correction: float, keepdim: bool) -> Any:
         n = count(x.shape, dim)
-        mean = np.mean(x, axis=all_dims(dim, x.ndim, "var"), keepdims=True)
+        mean = np.sum(x, axis=all_dims(dim, x.ndim, "var"), keepdims=True) / n
         scale = 2 / (n - correction) if n > correction else float("nan")
         return restored(g, x.shape, dim, keepdim) * (scale * (x - mean))
 
@@ -155,7 +158,7 @@ class Var(Function):
 class Amax(Function):
     """The largest element over dim; equal ones share the gradient evenly (PyTorch)."""
 
-    symbol, domain, rejects = "max", (Reals(distinct=True), Dims, Flag), (*NO_SUCH_DIM, (np.ones((2, 0)), 1, False))
+    symbol, domain, rejects = "max", (Reals(distinct=True, filled=True), FilledDims, Flag), (*NO_SUCH_DIM, (np.ones((2, 0)), 1, False))
 
     def forward(x: Any, dim: Any, keepdim: bool) -> Any:
         return np.max(x, axis=all_dims(dim, x.ndim, "amax"), keepdims=keepdim)
@@ -170,7 +173,7 @@ class Amax(Function):
 class Amin(Function):
     """The smallest element over dim; equal ones share the gradient evenly (PyTorch)."""
 
-    symbol, domain, rejects = "min", (Reals(distinct=True), Dims, Flag), Amax.rejects
+    symbol, domain, rejects = "min", (Reals(distinct=True, filled=True), FilledDims, Flag), Amax.rejects
 
     def forward(x: Any, dim: Any, keepdim: bool) -> Any:
         return np.min(x, axis=all_dims(dim, x.ndim, "amin"), keepdims=keepdim)
@@ -246,10 +249,12 @@ class LogSoftmax(Function):
 class Argmax(Function):
     """The index of the largest element, the first of equal ones; over all elements if dim is None."""
 
-    symbol, domain, rejects = "argmax", (Reals(distinct=True), Dim, Flag), (*NO_SUCH_DIM, (np.ones(0), None, False))
+    symbol, domain, rejects = "argmax", (Reals(distinct=True, filled=True), FilledDim, Flag), (*NO_SUCH_DIM, (np.ones(0), None, False))
 
     def forward(x: Any, dim: Any, keepdim: bool) -> Any:
-        return np.argmax(x, axis=None if dim is None or not x.ndim else one_dim(dim, x.ndim, "argmax"), keepdims=keepdim)
+        return np.argmax(
+            x, axis=None if dim is None or not x.ndim else one_dim(dim, x.ndim, "argmax"), keepdims=keepdim
+        )
 
     def oracle(x: Any, dim: Any, keepdim: bool) -> Any:
         return np.argsort(-x, axis=dim).take(0, axis=dim).reshape(Amax.oracle(x, dim, keepdim).shape) if x.ndim else 0
@@ -258,10 +263,12 @@ class Argmax(Function):
 class Argmin(Function):
     """The index of the smallest element, the first of equal ones; over all elements if dim is None."""
 
-    symbol, domain, rejects = "argmin", (Reals(distinct=True), Dim, Flag), Argmax.rejects
+    symbol, domain, rejects = "argmin", (Reals(distinct=True, filled=True), FilledDim, Flag), Argmax.rejects
 
     def forward(x: Any, dim: Any, keepdim: bool) -> Any:
-        return np.argmin(x, axis=None if dim is None or not x.ndim else one_dim(dim, x.ndim, "argmin"), keepdims=keepdim)
+        return np.argmin(
+            x, axis=None if dim is None or not x.ndim else one_dim(dim, x.ndim, "argmin"), keepdims=keepdim
+        )
 
     def oracle(x: Any, dim: Any, keepdim: bool) -> Any:
         return Argmax.oracle(-x, dim, keepdim)
@@ -428,5 +435,3 @@ class ReduceMethods:
     sum, mean, var, std, amax, amin, max, min = sum, mean, var, std, amax, amin, max, min
     argmax, argmin, logsumexp, softmax, log_softmax = argmax, argmin, logsumexp, softmax, log_softmax
     all, any, count_nonzero = all, any, count_nonzero
-
-

@@ -114,8 +114,10 @@ class Expand(Function):
     domain = (
         Reals(),
         Drawn(
-            lambda source, x: tuple(source.integer(0, 3) for _ in range(source.integer(0, 2)))
-            + tuple(source.integer(0, 3) if n == 1 else source.choice((n, -1)) for n in x.shape)
+            lambda source, x: (
+                tuple(source.integer(0, 3) for _ in range(source.integer(0, 2)))
+                + tuple(source.integer(0, 3) if n == 1 else source.choice((n, -1)) for n in x.shape)
+            )
         ),
     )
 
@@ -239,7 +241,9 @@ class Split(Several):
     def forward(x: Any, sizes: Shape, dim: int) -> Any:
         axis = one_dim(dim, x.ndim, "split")
         if not x.ndim or math.fsum(sizes) != x.shape[axis] or any(n < 0 for n in sizes):
-            raise ShapeError(f"split: sizes {sizes} must be >= 0 and sum to {x.shape[axis] if x.ndim else 0}, the size of dim {dim}")
+            raise ShapeError(
+                f"split: sizes {sizes} must be >= 0 and sum to {x.shape[axis] if x.ndim else 0}, the size of dim {dim}"
+            )
         return np.split(x, np.cumsum(sizes)[:-1], axis=axis)
 
     def oracle(x: Any, sizes: Shape, dim: int) -> Any:
@@ -372,7 +376,10 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     axes = list(range(raw(input).ndim))
     sources = [source] if isinstance(source, int) else list(source)
     targets = [destination] if isinstance(destination, int) else list(destination)
-    sources, targets = [one_dim(d, len(axes), "movedim") for d in sources], [one_dim(d, len(axes), "movedim") for d in targets]
+    sources, targets = (
+        [one_dim(d, len(axes), "movedim") for d in sources],
+        [one_dim(d, len(axes), "movedim") for d in targets],
+    )
     rest = [d for d in axes if d not in sources]
     for place, d in sorted(zip(targets, sources, strict=True)):
         rest.insert(place, d)
@@ -405,7 +412,9 @@ def _dim(dim: int, axis: int | None) -> int:
 
 def listed(tensors: Any, name: str) -> Sequence[Any]:
     if isinstance(tensors, TensorCore) or not isinstance(tensors, (list, tuple)):
-        raise TypeError(f"{name}(): argument 'tensors' must be a tuple or list of tensors, not {type(tensors).__name__}")
+        raise TypeError(
+            f"{name}(): argument 'tensors' must be a tuple or list of tensors, not {type(tensors).__name__}"
+        )
     if not tensors:
         raise ShapeError(f"{name}(): expected a non-empty list of tensors")
     for i, x in enumerate(tensors):

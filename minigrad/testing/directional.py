@@ -146,7 +146,9 @@ class _Check:
             own = float(np.vdot(g, v))
             try:
                 slope = self.numerical(f, points, alone, weights)
-                verdict = f"computed {own:.10g}, numerical {slope:.10g}" + ("" if self.close(own, slope) else "  <-- wrong")
+                verdict = f"computed {own:.10g}, numerical {slope:.10g}" + (
+                    "" if self.close(own, slope) else "  <-- wrong"
+                )
             except Kink:
                 verdict = f"computed {own:.10g}, numerically not differentiable"
             lines.append(f"  along {label}, {describe(p)}: {verdict}")

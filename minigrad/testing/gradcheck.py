@@ -91,7 +91,9 @@ def gradgradcheck(
     """
     _unsupported("gradgradcheck", check_fwd_over_rev=check_fwd_over_rev)
     if not check_rev_over_rev:
-        raise ValueError("gradgradcheck: check_rev_over_rev=False leaves nothing to check, since there is no forward mode")
+        raise ValueError(
+            "gradgradcheck: check_rev_over_rev=False leaves nothing to check, since there is no forward mode"
+        )
     xs = _inputs(inputs)
     if grad_outputs is None:
         random = np.random.default_rng(0)
@@ -127,7 +129,9 @@ def gradgradcheck(
 def _unsupported(name: str, **flags: Any) -> None:
     for flag, value in flags.items():
         if value:
-            raise NotImplementedError(f"{name}: {flag}={value!r} is not supported; there are reverse-mode gradients only")
+            raise NotImplementedError(
+                f"{name}: {flag}={value!r} is not supported; there are reverse-mode gradients only"
+            )
 
 
 def _listed(values: Any) -> list[Any]:
@@ -206,9 +210,7 @@ def _compare(
             n = np.array([[np.vdot(w, change[o]) for change in numerical[i]] for w in rows[o]])
             n = n.reshape(len(rows[o]), len(columns[i]))
             computed = [_pull(func, xs, o, rows[o], i, check_grad_dtypes) for _ in range(2)]
-            a, again = (
-                np.array([[np.vdot(g, v) for v in columns[i]] for g in gs]).reshape(n.shape) for gs in computed
-            )
+            a, again = (np.array([[np.vdot(g, v) for v in columns[i]] for g in gs]).reshape(n.shape) for gs in computed)
             if not np.allclose(a, n, rtol=rtol, atol=atol):
                 raise GradcheckError(
                     f"Jacobian mismatch for output {o} with respect to input {i} ({describe(xs[i])}) of "
@@ -228,7 +230,9 @@ def _units(shape: tuple[int, ...]) -> list[Array]:
     return [e.reshape(shape) for e in np.eye(size)]
 
 
-def _numerical(func: Callable[..., Any], xs: list[Any], i: int, directions: list[Array], eps: float) -> list[list[Array]]:
+def _numerical(
+    func: Callable[..., Any], xs: list[Any], i: int, directions: list[Array], eps: float
+) -> list[list[Array]]:
     """For each direction of input i, how each output changes along it. The input is written and restored, as PyTorch does."""
     buffer = xs[i]._buffer()
     before = buffer.copy()

@@ -20,7 +20,9 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     if weight.ndim == 2 and input.ndim and (bias is None or bias._data.shape == weight._data.shape[:1]):
         return Linear.apply(input, weight, bias)
     if not input.ndim or not weight.ndim:
-        raise ShapeError(f"linear: input and weight need at least 1 dimension, got {describe(input)}, {describe(weight)}")
+        raise ShapeError(
+            f"linear: input and weight need at least 1 dimension, got {describe(input)}, {describe(weight)}"
+        )
     if weight.ndim == 1:
         if bias is not None:
             raise ShapeError(f"linear: with a bias the weight must have 2 dimensions, got {describe(weight)}")

@@ -11,7 +11,7 @@ import numpy as np
 import minigrad
 from minigrad.domains import Reals
 from minigrad.dtypes import int64, uint8
-from minigrad.errors import DtypeError, ShapeError, describe
+from minigrad.errors import DtypeError, ShapeError
 from minigrad.function import Function
 from minigrad.nn.functional.activation import Softplus, need_floating
 from minigrad.ops.loss import CrossEntropy

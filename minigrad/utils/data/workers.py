@@ -146,10 +146,12 @@ class WorkerPool:
             number = self._expected[0]
             answer = self._receive(number)
             self._expected.popleft()
-            message = pickle.loads(answer)
-            if isinstance(message, _Ended):
-                self._active.discard(number)
-            self._send_next()
+            try:
+                message = pickle.loads(answer)
+                if isinstance(message, _Ended):
+                    self._active.discard(number)
+            finally:
+                self._send_next()
             if isinstance(message, _Failed):
                 message.raise_here()
             if isinstance(message, _Loaded):
@@ -298,11 +300,9 @@ def _pickled(message: Any, info: WorkerInfo) -> bytes:
     try:
         return pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
     except Exception:
-        failure = _failure(info)
-    try:
-        return pickle.dumps(failure)
-    except Exception:  # a type of exception that cannot be pickled, such as one defined inside a function
-        return pickle.dumps(_Failed(RuntimeError, failure.message))
+        if isinstance(message, _Failed):  # its type cannot be pickled, such as one defined inside a function
+            return pickle.dumps(_Failed(RuntimeError, message.message))
+        return _pickled(_failure(info), info)
 
 
 def _failure(info: WorkerInfo) -> _Failed:
