@@ -8,10 +8,10 @@ import math
 import sys
 import time
 from collections.abc import Callable, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
+from minigrad import __version__
 from minigrad.errors import MissingExtra
 from minigrad.training import (
     ACTIVATIONS,
@@ -57,16 +57,9 @@ def _fail(options: argparse.Namespace, message: str, code: int = _FAILED) -> int
     return code
 
 
-def _version() -> str:
-    try:
-        return version("minigrad")
-    except PackageNotFoundError:
-        return "(not installed)"
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="minigrad", description="An autograd tensor engine on NumPy.")
-    parser.add_argument("--version", action="version", version=f"minigrad {_version()}")
+    parser.add_argument("--version", action="version", version=f"minigrad {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_train(commands.add_parser("train", help="train a network on handwritten digits"))
     return parser
@@ -91,7 +84,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     add("--batch-size", type=_count, metavar="N", help="images per batch (digits: 20, mnist: 100)")
     add("--optimizer", choices=OPTIMIZERS, default="sgd", help="optimiser (sgd)")
     add("--lr", type=_positive, metavar="RATE", help="learning rate (sgd: 0.1, adam: 0.001)")
-    add("--seed", type=_seed, default=0, metavar="N", help="of the first weights and the order of the images (0)")
+    add("--seed", type=_seed, default=1, metavar="N", help="of the first weights and the order of the images (1)")
     add("--out", type=Path, metavar="FOLDER", help="for the three files (runs/DATA-MODEL)")
 
 

@@ -11,7 +11,7 @@ class ShapeError(RuntimeError, ValueError):
     """Shapes that do not fit the operation."""
 
 
-class DtypeError(RuntimeError, TypeError):
+class DtypeError(NotImplementedError, TypeError):
     """Element types that do not fit the operation."""
 
 

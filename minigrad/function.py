@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 import numpy as np
 
 from minigrad import dtypes, modes
-from minigrad.errors import DtypeError, GraphError, ShapeError, describe, describe_all
+from minigrad.errors import DimensionError, DtypeError, GraphError, ShapeError, describe, describe_all
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
@@ -178,6 +178,7 @@ class Function(metaclass=Slotted):
     is_view: ClassVar[bool] = False  # forward may return a view of its first argument
     broadcasts: ClassVar[bool] = False  # array arguments broadcast: the engine sums gradients back
     to_float: ClassVar[bool] = False  # integers are first made the default dtype
+    refuses_bool: ClassVar[Any] = None  # all: raise if every argument is boolean; any: if one is
     order: ClassVar[int | None] = None  # 1: once differentiable, order 2 raises
     arguments: ClassVar[tuple[str, ...]] = ()
     inputs: ClassVar[tuple[int, ...]] = ()
@@ -253,6 +254,8 @@ class Function(metaclass=Slotted):
         saved = self.saved
         gradients: list[Any] = [None] * len(edges)
         tensors = isinstance(g, TensorCore)
+        if tensors and self.order == 1:
+            return self.once(g, edges)
         result = self.plan.result
         for i, rule, reads in self.plan.composed if tensors else self.plan.steps:
             if edges[i] is not None:
@@ -261,6 +264,17 @@ class Function(metaclass=Slotted):
                     d = d.astype(g.dtype)
                 gradients[i] = d
         return gradients
+
+    def once(self, g: Any, edges: Any) -> Sequence[Any]:
+        """The gradients of an operation that is differentiable once: arrays, behind nodes that raise when walked."""
+        found = []
+        for d in self.pull(g._data, edges):
+            if d is not None:
+                d = wrap(d)
+                d._node = created(Twice, (self,))
+                d._node.saved = ()
+            found.append(d)
+        return found
 
     def modified(self, version: Any, what: str) -> GraphError:
         return GraphError(
@@ -348,6 +362,13 @@ class Output(Function):
 
     def pull(self, g: Any, edges: Any) -> Sequence[Any]:
         return (Bundle({self.index: g}),)
+
+
+class Twice(Function):
+    """Where a second derivative of an operation that is differentiable once would begin: raises."""
+
+    def pull(self, g: Any, edges: Any) -> Sequence[Any]:
+        raise GraphError(f"{edges[0].name()}: trying to differentiate twice an operation that is differentiable once")
 
 
 class Bundle:
@@ -511,13 +532,13 @@ def make_unary(cls: Any) -> Callable[[Any], Any]:
     """`apply` for one array, straight-line: what `make_apply` does, at a third of its cost."""
     forward = OPERATORS.get(cls.forward, cls.forward)
     rule, reads = cls.rules[0], cls.reads[0]
-    if rule is None or not set(reads) <= {0, -1}:
+    if rule is None or cls.order == 1 or not set(reads) <= {0, -1}:
         return make_apply(cls)
     keeps_x, keeps_out = 0 in reads, -1 in reads
 
     def apply(x: Any) -> Any:
         if not isinstance(x, TensorCore):
-            return forward(x) if isinstance(x, OPERANDS) else refuse(cls, x)
+            return forward(x) if isinstance(x, ARRAYS) else refuse(cls, x)
         a = x._data
         try:
             data = forward(a)
@@ -569,7 +590,7 @@ def make_binary(cls: Any, refuse: Callable[[Any, Any], Any]) -> Callable[[Any, A
     """`apply` for two arrays, straight-line. Saves (x, y, out), each only while a rule that is needed reads it."""
     forward = OPERATORS.get(cls.forward, cls.forward)
     (dx, dy), (reads_x, reads_y) = cls.rules, cls.reads
-    if dx is None or dy is None or not set(reads_x) | set(reads_y) <= {0, 1, -1}:
+    if dx is None or dy is None or cls.order == 1 or not set(reads_x) | set(reads_y) <= {0, 1, -1}:
         return make_apply(cls)
     keeps = bool(reads_x or reads_y)
     dx_keeps_x, dx_keeps_y, dx_keeps_out = 0 in reads_x, 1 in reads_x, -1 in reads_x
@@ -588,13 +609,13 @@ def make_binary(cls: Any, refuse: Callable[[Any, Any], Any]) -> Callable[[Any, A
                 if ey is LEAF or y._alias is not None:
                     ey = edge_of(y)
             elif isinstance(y, OPERANDS):
-                b = y
+                b = y if y.__class__ is not bool else np.bool_(y)
             else:
                 return refuse(cls, y)
         elif not isinstance(x, OPERANDS):
             return refuse(cls, x)
         elif isinstance(y, TensorCore):
-            a = x
+            a = x if x.__class__ is not bool else np.bool_(x)
             b = y._data
             ey = y._node
             if ey is LEAF or y._alias is not None:
@@ -805,8 +826,10 @@ def meeting_dtype(cls: type[Function], arrays: Sequence[Any], args: Sequence[Any
     NumPy scalars among `args`, which are the user's own and not tensors, are as weak as Python's.
     """
     if args:
-        arrays = [a.item() if isinstance(x, np.generic) else a for a, x in zip(arrays, args, strict=True)]
+        arrays = [a.item() if isinstance(x, (np.generic, bool)) else a for a, x in zip(arrays, args, strict=True)]
     values = arrays if issubclass(cls, Variadic) else [arrays[i] for i in cls.inputs]
+    if cls.refuses_bool is not None and cls.refuses_bool(getattr(v, "dtype", np.dtype(type(v))).kind == "b" for v in values):
+        raise DtypeError(f"{cls.__name__.lower()}: not defined for booleans, got {describe_all(args or values)}")
     wanted = dtypes.common(values)
     if cls.to_float and wanted.kind != "f":
         wanted = dtypes.as_numpy(None)
@@ -828,6 +851,7 @@ def cast(x: Any, wanted: np.dtype[Any]) -> Any:
     return x
 
 
+ARRAYS = (ndarray, np.generic)
 OPERANDS = (ndarray, np.generic, float, int)  # what may stand beside a tensor
 
 
@@ -839,6 +863,8 @@ def refuse(cls: type[Function], x: Any) -> Any:
 def complaint(cls: type[Function], args: Sequence[Any], error: Exception) -> Exception:
     """The error of a failed forward, with the operation, shapes and dtypes."""
     label = f"{cls.__name__.lower()}({describe_all(args)})"
+    if type(error) is IndexError:
+        return DimensionError(f"{label}: {error}")
     if isinstance(error, (ShapeError, DtypeError, IndexError)):
         return type(error)(f"{label}: {error}") if cls.__name__.lower() not in str(error) else error
     if isinstance(error, TypeError):

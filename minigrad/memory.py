@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad import dtypes
+from minigrad.domains import Drawn, Reals
 from minigrad.errors import DtypeError, GraphError, ShapeError, describe
 from minigrad.function import (
     LEAF,
@@ -187,10 +188,28 @@ def rebase(t: TensorCore, node: Any) -> None:
     t._node = node
 
 
+def corner() -> Path:
+    """Every second row and the first two columns, transposed: the view through which the tests write."""
+    from minigrad.ops.index import Getitem
+    from minigrad.ops.shape import Transpose
+
+    return (Getitem, ((slice(None, None, 2), slice(0, 2)),)), (Transpose, (0, 1))
+
+
 class ViewWrite(Function):
     """A base after a write through one of its views: everything the base held but for the view's elements."""
 
     symbol = "[ ]="
+    domain = (
+        Reals(shape=lambda source: (3, 4)),
+        Reals(shape=lambda source, base: (2, 2)),
+        Drawn(lambda source, base, value: corner()),
+    )
+
+    def oracle(base: Any, value: Any, path: Path) -> Any:
+        out = np.array(base)
+        out[0, :2], out[2, :2] = value[:, 0], value[:, 1]
+        return out
 
     def forward(base: Any, value: Any, path: Path) -> Any:
         out = np.array(base, order="C")
@@ -206,3 +225,4 @@ class ViewWrite(Function):
 
     def dvalue(g: Any, path: Path) -> Any:
         return replay(g, path)
+

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,11 @@ settings.register_profile(
 )
 in_ci = os.environ.get("CI", "").lower() in ("1", "true")
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if in_ci else "quick"))
+
+# What tests start as another process uses this checkout too, from any folder, installed or not.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+)
 
 REQUIRE_TORCH = bool(os.environ.get("MINIGRAD_REQUIRE_TORCH"))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from minigrad.nn.parameter import Buffer, Parameter
 from minigrad.tensor import Tensor
@@ -172,11 +172,12 @@ class Registry:
     ) -> Iterator[tuple[str, Module]]:
         """This module and all below it with their dotted names, parents first; each once unless told otherwise."""
         memo = set() if memo is None else memo
-        if self in memo:
+        this = cast("Module", self)
+        if this in memo:
             return
         if remove_duplicate:
-            memo.add(self)
-        yield prefix, self
+            memo.add(this)
+        yield prefix, this
         for name, module in self._modules.items():
             if module is not None:
                 yield from module.named_modules(memo, f"{prefix}.{name}" if prefix else name, remove_duplicate)
@@ -203,7 +204,8 @@ class Registry:
         self, members: Callable[[Module], Iterable[tuple[str, Any]]], prefix: str, recurse: bool, remove_duplicate: bool
     ) -> Iterator[tuple[str, Any]]:
         memo = set()
-        modules = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate) if recurse else [(prefix, self)]
+        this = cast("Module", self)
+        modules = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate) if recurse else [(prefix, this)]
         for module_name, module in modules:
             for name, member in members(module):
                 if member is None or id(member) in memo:
@@ -236,13 +238,14 @@ class Registry:
 
     def get_submodule(self, target: str) -> Module:
         """The module of a dotted name, "" for this one. Raises AttributeError naming the step that failed."""
-        module = self
+        module = cast("Module", self)
         for step in target.split(".") if target else ():
             if not hasattr(module, step):
                 raise AttributeError(f"{module._get_name()} has no attribute `{step}`")
-            module = getattr(module, step)
-            if not isinstance(module, Registry):
+            found = getattr(module, step)
+            if not isinstance(found, Registry):
                 raise AttributeError(f"`{step}` is not an nn.Module")
+            module = cast("Module", found)
         return module
 
     def get_parameter(self, target: str) -> Parameter:

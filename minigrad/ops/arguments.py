@@ -71,19 +71,25 @@ def number(name: str, argument: str, value: Any) -> Any:
     return plain
 
 
+def range_of(dtype: np.dtype[Any]) -> tuple[int, int]:
+    """The smallest and the largest number of a dtype."""
+    if dtype.kind == "b":
+        return 0, 1
+    limits: Any = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
+    return int(limits.min), int(limits.max)
+
+
 def fitting(name: str, value: Any, dtype: np.dtype[Any]) -> Any:
     """A number as an element of `dtype`. Raises RuntimeError if it is out of its range; fractions are cut off."""
+    lowest, highest = range_of(dtype)
     if dtype.kind == "b":
         return np.bool_(value)
-    if dtype.kind == "f":
-        if not math.isfinite(value) or abs(value) <= np.finfo(dtype).max:
-            return dtype.type(value)
-    elif math.isfinite(value):
-        limits, whole = np.iinfo(dtype), int(value)
-        # As in C, and in PyTorch, a negative int may stand for the unsigned one that is as far below the largest.
-        lowest = -int(limits.max) if dtype.kind == "u" and isinstance(value, int) else int(limits.min)
-        if lowest <= whole <= limits.max:
-            return np.array(whole).astype(dtype)[()]
+    if dtype.kind == "u" and isinstance(value, int):
+        lowest = -highest  # as in C, and in PyTorch, a negative int stands for the one that differs by 2**bits
+    if lowest <= value <= highest:
+        return np.array(value).astype(dtype)[()]
+    if dtype.kind == "f" and not math.isfinite(value):
+        return dtype.type(value)
     raise RuntimeError(f"{name}: value {value} cannot be converted to type {dtype} without overflow")
 
 
@@ -111,4 +117,5 @@ def numeric(name: str, dtype: np.dtype[Any]) -> np.dtype[Any]:
 def empty_as(name: str, input: Any, dtype: DtypeLike | None) -> Array:
     """An uninitialised array with the shape, the order in memory and, by default, the dtype of a tensor."""
     array = array_of(name, "input", input)
-    return np.empty_like(array, array.dtype if dtype is None else as_numpy(dtype))
+    order: Any = "C" if 0 in array.strides else "K"  # an expanded tensor has no order of its own
+    return np.empty_like(array, array.dtype if dtype is None else as_numpy(dtype), order)

@@ -6,10 +6,10 @@ Names, arguments, defaults and dtypes are PyTorch's. `device` may be None or 'cp
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from minigrad import dtypes
 from minigrad.dtypes import DtypeLike, as_numpy
@@ -83,7 +83,9 @@ def full(
 ) -> Tensor:
     """A tensor filled with a number, whose kind gives the dtype: bool, int64 or the default. PyTorch: `full`."""
     value = number("full", "fill_value", fill_value)
-    wanted = as_numpy(type(value) if dtype is None else dtype)
+    if dtype is None:
+        dtype = dtypes.boolean if isinstance(value, bool) else _numbers_dtype((value,))
+    wanted = as_numpy(dtype)
     return made("full", np.full(tuple_of("full", size), fitting("full", value, wanted)), device, requires_grad)
 
 
@@ -98,9 +100,9 @@ def zeros_like(
     input: Tensor, *, dtype: DtypeLike | None = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """Zeros of input's shape and dtype. PyTorch: `zeros_like`."""
-    array = array_of("zeros_like", "input", input)
-    zeros = np.zeros_like(array, array.dtype if dtype is None else as_numpy(dtype))
-    return made("zeros_like", zeros, device, requires_grad)
+    out = empty_as("zeros_like", input, dtype)
+    out.fill(0)
+    return made("zeros_like", out, device, requires_grad)
 
 
 def ones_like(
@@ -144,7 +146,7 @@ def _numbers_dtype(values: tuple[Any, ...]) -> np.dtype[Any]:
 
 
 def arange(
-    start: Any,
+    start: Any = None,
     end: Any = None,
     step: Any = 1,
     *,
@@ -156,7 +158,7 @@ def arange(
 
     Ints give int64, a float among them the default dtype. Raises RuntimeError if step is 0 or leads away from end.
     """
-    first, last = (0, start) if end is None else (start, end)
+    first, last = (0, start) if end is None else (0 if start is None else start, end)
     values = tuple(number("arange", *pair) for pair in (("start", first), ("end", last), ("step", step)))
     wanted = numeric("arange", _numbers_dtype(values) if dtype is None else as_numpy(dtype))
     if not all(map(math.isfinite, values)):
@@ -177,8 +179,11 @@ def arange(
 
 def _between(name: str, start: Any, end: Any, steps: Any, dtype: np.dtype[Any]) -> Array:
     """`steps` numbers from start to end, counted from both ends as PyTorch does; float64 for integer dtypes."""
+    bounds = number(name, "start", start), number(name, "end", end)
+    if dtype.kind != "f":
+        bounds = fitting(name, bounds[0], dtype), fitting(name, bounds[1], dtype)
     work = dtype if dtype.kind == "f" else np.dtype(np.float64)
-    first, last = (work.type(number(name, *pair)) for pair in (("start", start), ("end", end)))
+    first, last = work.type(bounds[0]), work.type(bounds[1])
     count = natural(name, "steps", steps)
     if count < 2:
         return np.full(count, first)
@@ -198,8 +203,6 @@ def linspace(
 ) -> Tensor:
     """`steps` numbers at equal distances from start to end, both included. PyTorch: `linspace`."""
     wanted = numeric("linspace", as_numpy(dtype))
-    if wanted.kind != "f":  # integers count from an integer
-        start, end = (fitting("linspace", number("linspace", "start", v), wanted) for v in (start, end))
     return made("linspace", _between("linspace", start, end, steps, wanted).astype(wanted), device, requires_grad)
 
 
@@ -215,8 +218,6 @@ def logspace(
 ) -> Tensor:
     """`steps` numbers from base**start to base**end, both included, at equal ratios. PyTorch: `logspace`."""
     wanted = numeric("logspace", as_numpy(dtype))
-    if wanted.kind != "f":
-        start, end = (fitting("logspace", number("logspace", "start", v), wanted) for v in (start, end))
     exponents = _between("logspace", start, end, steps, wanted)
     powers = np.power(exponents.dtype.type(number("logspace", "base", base)), exponents)
     return made("logspace", powers.astype(wanted), device, requires_grad)
@@ -226,32 +227,27 @@ def tril_indices(
     row: int, col: int, offset: int = 0, *, dtype: DtypeLike | None = dtypes.int64, device: Any = None
 ) -> Tensor:
     """Where a (row, col) matrix is on or below the diagonal: rows and columns, (2, N). PyTorch: `tril_indices`."""
-    return _triangle("tril_indices", np.tri, row, col, offset, dtype, device)
+    below = _diagonals("tril_indices", row, col, offset)
+    return made("tril_indices", _places("tril_indices", below, dtype), device, False)
 
 
 def triu_indices(
     row: int, col: int, offset: int = 0, *, dtype: DtypeLike | None = dtypes.int64, device: Any = None
 ) -> Tensor:
     """Where a (row, col) matrix is on or above the diagonal: rows and columns, (2, N). PyTorch: `triu_indices`."""
-    return _triangle(
-        "triu_indices",
-        lambda n, m, k, dtype: np.logical_not(np.tri(n, m, k - 1, dtype)),
-        row,
-        col,
-        offset,
-        dtype,
-        device,
-    )
+    above = ~_diagonals("triu_indices", row, col, integer("triu_indices", "offset", offset) - 1)
+    return made("triu_indices", _places("triu_indices", above, dtype), device, False)
 
 
-def _triangle(
-    name: str, mask: Callable[..., Array], row: Any, col: Any, offset: Any, dtype: Any, device: Any
-) -> Tensor:
-    wanted = as_numpy(dtype)
+def _diagonals(name: str, row: Any, col: Any, offset: Any) -> NDArray[np.bool_]:
+    return np.tri(natural(name, "row", row), natural(name, "col", col), integer(name, "offset", offset), np.bool_)
+
+
+def _places(name: str, inside: NDArray[np.bool_], dtype: DtypeLike | None) -> Array:
+    wanted = as_numpy(dtypes.int64 if dtype is None else dtype)
     if wanted not in (np.int64, np.int32):
         raise DtypeError(f"{name}: not possible for {wanted}, only for int64 and int32")
-    inside = mask(natural(name, "row", row), natural(name, "col", col), integer(name, "offset", offset), np.bool_)
-    return made(name, np.array(np.nonzero(inside), wanted), device, False)
+    return np.array(np.nonzero(inside), wanted)
 
 
 def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:

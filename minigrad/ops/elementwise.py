@@ -66,6 +66,7 @@ class Sub(Binary):
     """x - y."""
 
     symbol, forward, domain, rejects = "−", np.subtract, (Reals(), Reals()), MISMATCHED
+    refuses_bool = any
 
     def dx(g: Any) -> Any:
         return g
@@ -103,6 +104,7 @@ class Pow(Binary):
     """x ** y. At y = 0 the gradient by x is 0; at x = 0, y >= 0 the gradient by y is 0 (PyTorch)."""
 
     symbol, forward, domain, rejects = "^", np.power, (Reals(0.3, 3), Reals(-2, 3, avoid=(0,))), MISMATCHED
+    refuses_bool = all
 
     def dx(g: Any, x: Any, y: Any) -> Any:
         if not np.ndim(y) and raw(y) == 0:
@@ -119,6 +121,7 @@ class Remainder(Binary):
     """x - floor(x / y) * y, with the sign of y. PyTorch: `remainder`."""
 
     symbol, forward, rejects = "%", np.remainder, MISMATCHED
+    refuses_bool = all
     domain = Reals(0.2, 0.8), Reals(1, 2)
 
     def dx(g: Any) -> Any:
@@ -274,7 +277,7 @@ class Sigmoid(Unary):
     arguments = ("x",)
 
     def forward(x: Any) -> Any:
-        return 1 / (1 + np.exp(-x))
+        return 1 / (1 + np.exp(0 - x))  # not -x, which booleans lack
 
     def oracle(x: Any) -> Any:
         return np.exp(x) / (np.exp(x) + 1)

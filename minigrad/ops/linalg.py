@@ -110,8 +110,9 @@ class Linear(Function):
         return g @ weight
 
     def dweight(g: Any, x: Any) -> Any:
-        rows = np.reshape(g, (-1, g.shape[-1]))
-        return np.swapaxes(rows, 0, 1) @ np.reshape(x, (-1, x.shape[-1]))
+        if g.ndim != 2:
+            g, x = np.reshape(g, (-1, g.shape[-1])), np.reshape(x, (-1, x.shape[-1]))
+        return g.T @ x
 
     def dbias(g: Any) -> Any:
         return sum_to(g, g.shape[-1:])

@@ -9,6 +9,7 @@ import numpy as np
 from minigrad.domains import Drawn, OneOf, Reals
 from minigrad.errors import DimensionError, ShapeError
 from minigrad.function import Function, raw
+from minigrad.kernels.sums import row_maxima, row_sums
 from minigrad.ops.index import IndexAdd
 from minigrad.ops.reduce import Softmax
 
@@ -35,10 +36,10 @@ class CrossEntropy(Function):
                 f"target out of bounds: classes are 0 to {x.shape[1] - 1}, got {target.min()} to {target.max()}"
             )
         p = x.astype(np.float32) if x.dtype == np.float16 else x
-        p = p - np.maximum.reduce(p, axis=1, keepdims=True, initial=-np.inf)
+        p = p - row_maxima(p)
         picked = p[np.arange(len(x)), target]
         np.exp(p, out=p)
-        total = np.add.reduce(p, axis=1, keepdims=True)
+        total = row_sums(p)
         p /= total
         loss = (np.add.reduce(np.log(total), axis=None) - np.add.reduce(picked)) / divisor
         return x.dtype.type(loss), p.astype(x.dtype, copy=False)

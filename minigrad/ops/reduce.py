@@ -132,7 +132,7 @@ class Var(Function):
     """The variance over dim, the sum of squares divided by n - correction."""
 
     symbol = "var"
-    domain = Reals(), Dims, Drawn(lambda source, x, dim: source.integer(0, count(x.shape, dim) > 1)), Flag
+    domain = Reals(), Dims, Drawn(lambda source, x, dim: source.integer(0, int(count(x.shape, dim) > 1))), Flag
     rejects = ((np.ones((2, 3)), 2, 1, False),)
 
     def forward(x: Any, dim: Any, correction: float, keepdim: bool) -> Any:
@@ -150,9 +150,8 @@ class Var(Function):
 
     def dx(g: Any, x: Any, dim: Any, correction: float, keepdim: bool) -> Any:
         n = count(x.shape, dim)
-        mean = np.sum(x, axis=all_dims(dim, x.ndim, "var"), keepdims=True) / n
         scale = 2 / (n - correction) if n > correction else float("nan")
-        return restored(g, x.shape, dim, keepdim) * (scale * (x - mean))
+        return restored(g, x.shape, dim, keepdim) * (scale * (x - Mean.apply(x, dim, True)))
 
 
 class Amax(Function):
@@ -226,7 +225,7 @@ class Softmax(Function):
         return np.exp(x) / np.sum(np.exp(x), axis=dim if x.ndim else None, keepdims=True)
 
     def dx(g: Any, dim: int, out: Any) -> Any:
-        return out * (g - np.sum(g * out, axis=dim if out.ndim else None, keepdims=True))
+        return out * (g - Sum.apply(g * out, dim, True))
 
 
 class LogSoftmax(Function):
@@ -243,7 +242,7 @@ class LogSoftmax(Function):
         return np.log(Softmax.oracle(x, dim))
 
     def dx(g: Any, dim: int, out: Any) -> Any:
-        return g - np.exp(out) * np.sum(g, axis=dim if out.ndim else None, keepdims=True)
+        return g - np.exp(out) * Sum.apply(g, dim, True)
 
 
 class Argmax(Function):

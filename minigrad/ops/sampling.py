@@ -15,8 +15,8 @@ import numpy as np
 from minigrad import dtypes, random
 from minigrad.dtypes import DtypeLike, as_numpy
 from minigrad.errors import ShapeError
-from minigrad.function import TensorCore, edge_of, record, wrap
-from minigrad.memory import check_inplace, rebase, store
+from minigrad.function import TensorCore, wrap
+from minigrad.memory import check_inplace
 from minigrad.ops.arguments import (
     array_of,
     empty_as,
@@ -26,10 +26,10 @@ from minigrad.ops.arguments import (
     natural,
     number,
     numeric,
+    range_of,
     size_of,
     tuple_of,
 )
-from minigrad.ops.copy import Copy
 from minigrad.random import Array, Generator
 
 if TYPE_CHECKING:
@@ -68,10 +68,11 @@ def _drawn(like: Array, draw: Callable[..., Array], *beside: Array) -> Array:
 def _uniform(name: str, like: Array, generator: Any, low: Any = 0.0, high: Any = 1.0) -> Array:
     source, dtype = _source(name, generator), floating(name, like.dtype)
     bottom, top = float(number(name, "from", low)), float(number(name, "to", high))
+    largest = range_of(dtype)[1]
     for argument, bound in (("from", bottom), ("to", top)):
-        if not abs(bound) <= np.finfo(dtype).max:
+        if not abs(bound) <= largest:
             raise RuntimeError(f"{name}: {argument}={bound} is out of bounds for {dtype}")
-    if not 0 <= top - bottom <= np.finfo(dtype).max:
+    if not 0 <= top - bottom <= largest:
         raise RuntimeError(f"{name}: expects from <= to and a range that {dtype} can hold, got from={bottom}, to={top}")
     return _drawn(like, lambda shape: random.uniform(source, shape, dtype, bottom, top))
 
@@ -90,10 +91,7 @@ def _integers(name: str, like: Array, generator: Any, low: Any, high: Any) -> Ar
     first, last = integer(name, "low", low), integer(name, "high", high) - 1
     if last < first:
         raise RuntimeError(f"{name}: expects low < high, got low={first}, high={last + 1}")
-    if dtype.kind == "f":
-        lowest, highest = -int(np.finfo(dtype).max), int(np.finfo(dtype).max)
-    else:
-        lowest, highest = (0, 1) if dtype.kind == "b" else (int(np.iinfo(dtype).min), int(np.iinfo(dtype).max))
+    lowest, highest = range_of(dtype)
     if first < lowest or last > highest:
         raise RuntimeError(f"{name}: {first} to {last} is out of bounds for {dtype}, which holds {lowest} to {highest}")
     return _drawn(like, lambda shape: random.integers(source, shape, dtype, first, last + 1))
@@ -236,7 +234,7 @@ def normal(
 ) -> Tensor:
     """Normal numbers around `mean` with the standard deviation `std`. PyTorch: `normal`.
 
-    Both numbers, with a size; or one or both tensors, of shapes that broadcast. No gradient flows to them.
+    Both numbers, with a size; or one or both tensors, of shapes that broadcast; mean's dtype. No gradient flows to them.
     """
     if not isinstance(mean, TensorCore) and not isinstance(std, TensorCore):
         if size is None:
@@ -245,18 +243,24 @@ def normal(
         return made("normal", _normal("normal", out, generator, mean, std), device, requires_grad)
     if size is not None or dtype is not None:
         raise TypeError("normal: 'size' and 'dtype' come from the tensors mean and std; leave them out")
-    center, spread = (
-        np.asarray(v._data) if isinstance(v, TensorCore) else number("normal", "mean", v) for v in (mean, std)
-    )
+    center, spread = _operand("mean", mean), _operand("std", std)
     if not np.all(spread >= 0):
         raise RuntimeError("normal: expects every std >= 0")
     try:
-        out = np.empty(np.broadcast_shapes(np.shape(center), np.shape(spread)), getattr(center, "dtype", spread.dtype))
+        shape = np.broadcast_shapes(np.shape(center), np.shape(spread))
     except ValueError:
         raise ShapeError(f"normal: shapes {center.shape} of mean and {spread.shape} of std do not broadcast") from None
-    values = _normal("normal", out, generator)
-    values = (values * spread).astype(out.dtype, copy=False) + center
-    return made("normal", values.astype(out.dtype, copy=False), device, requires_grad)
+    values = _normal("normal", np.empty(shape, (center if isinstance(mean, TensorCore) else spread).dtype), generator)
+    values *= spread
+    values += center
+    return made("normal", values, device, requires_grad)
+
+
+def _operand(argument: str, value: Any) -> Any:
+    """An array, or a number, which is weak."""
+    if isinstance(value, TensorCore):
+        return array_of("normal", argument, value)
+    return number("normal", argument, value)
 
 
 def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | None = None) -> Tensor:
@@ -265,7 +269,9 @@ def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | N
     PyTorch: `bernoulli`. Raises RuntimeError for probabilities outside [0, 1]. No gradient flows to input.
     """
     array = array_of("bernoulli", "input", input)
-    values = _bernoulli("bernoulli", np.empty(array.shape, array.dtype), generator, input if p is None else p)
+    values = _bernoulli(
+        "bernoulli", np.empty(array.shape, array.dtype), generator, input if p is None else number("bernoulli", "p", p)
+    )
     return made("bernoulli", values, None, False)
 
 
@@ -361,10 +367,5 @@ def _overwrite(t: T, name: str, draw: Callable[[Array], Array]) -> T:
     """Write what is drawn for t's buffer into it; what t was before gets a gradient of zeros."""
     tensor: Any = t
     check_inplace(tensor, name)
-    buffer = tensor._buffer()
-    values = draw(buffer)
-    store(tensor, buffer, values, name)
-    node = record(Copy, (tensor, values), (edge_of(tensor), None), None)
-    if node is not None:
-        rebase(tensor, node)
+    tensor.copy_(wrap(draw(tensor._buffer())))
     return t

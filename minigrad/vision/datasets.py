@@ -192,13 +192,13 @@ def read_idx(path: Path, dimensions: int) -> Pixels:
         raise DatasetError(f"{path} is not a whole gzip file ({error}); {remedy}") from error
     except OSError as error:
         raise DatasetError(f"{path} cannot be read: {error.strerror or error}") from error
+    start = 4 + 4 * dimensions
     magic, expected = content[:4], bytes([0, 0, 8, dimensions])
-    if magic != expected:
+    if len(content) >= 4 and magic != expected:
         raise DatasetError(
             f"{path} has the magic number 0x{magic.hex()}, expected 0x{expected.hex()} (idx format, uint8, "
             f"{dimensions} dimension{'s' * (dimensions > 1)}): it is another kind of file; {remedy}"
         )
-    start = 4 + 4 * dimensions
     if len(content) < start:
         raise DatasetError(f"{path} is truncated: it ends inside its header; {remedy}")
     shape = tuple(int(size) for size in np.frombuffer(content, dtype=">u4", count=dimensions, offset=4))

@@ -43,7 +43,7 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
     need_floating("leaky_relu", input)
     if inplace:
         return input.mul_(minigrad.where(input > 0, 1.0, negative_slope).to(input.dtype))
-    return minigrad.where(input > 0, input, input * negative_slope)
+    return input.where(input > 0, input * negative_slope)
 
 
 def sigmoid(input: Tensor) -> Tensor:
@@ -61,17 +61,21 @@ def softplus(input: Tensor, beta: float = 1, threshold: float = 20) -> Tensor:
     need_floating("softplus", input)
     scaled = input * beta
     out: Tensor = Softplus.apply(scaled)
-    return minigrad.where(scaled > threshold, input, out / beta)
+    return input.where(scaled > threshold, out / beta)
 
 
 def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Dtype | None = None) -> Tensor:
     """exp(x) / sum of exp(x) along `dim`, safe from overflow. Book 3.5. `dtype` converts first."""
+    if dtype is None:
+        need_floating("softmax", input)
     dim = implicit_dim("softmax", input, _stacklevel) if dim is None else dim
     return input.softmax(dim, dtype=dtype)
 
 
 def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Dtype | None = None) -> Tensor:
     """The logarithm of `softmax` along `dim`, in one step. `dtype` converts first."""
+    if dtype is None:
+        need_floating("log_softmax", input)
     dim = implicit_dim("log_softmax", input, _stacklevel) if dim is None else dim
     return input.log_softmax(dim, dtype=dtype)
 

@@ -17,8 +17,8 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
     if not training or p == 0 or input.numel() == 0:
         return input
+    if p == 1:
+        return input.mul_(0) if inplace else input * 0
     need_floating("dropout", input)
-    keep = 1 - p
-    noise = minigrad.zeros_like(input) if keep == 0 else minigrad.empty_like(input).bernoulli_(keep).div_(keep)
-    noise = noise.detach()
+    noise = minigrad.empty_like(input).bernoulli_(1 - p).div_(1 - p)
     return input.mul_(noise) if inplace else input * noise

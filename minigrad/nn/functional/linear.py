@@ -13,21 +13,17 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     `weight` (in,) gives (*), and a bias of another shape broadcasts. Raises ShapeError if the shapes do not fit,
     DtypeError if input and weight differ in dtype.
     """
-    if input._data.dtype is not weight._data.dtype and input.dtype is not weight.dtype:
-        raise DtypeError(
-            f"linear: expected input and weight to have the same dtype, got {describe(input)} and {describe(weight)}"
-        )
-    if weight.ndim == 2 and input.ndim and (bias is None or bias._data.shape == weight._data.shape[:1]):
-        return Linear.apply(input, weight, bias)
+    if input.dtype is not weight.dtype or bias is not None and bias.dtype is not input.dtype:
+        operands = ", ".join(describe(t) for t in (input, weight, bias) if t is not None)
+        raise DtypeError(f"linear: expected input, weight and bias to have the same dtype, got {operands}")
+    if weight.ndim == 2 and input.ndim:
+        fits = bias is None or bias.shape == weight.shape[:1]
+        out: Tensor = Linear.apply(input, weight, bias if fits else None)
+        return out if fits or bias is None else out + bias.expand(out.shape)
     if not input.ndim or not weight.ndim:
         raise ShapeError(
             f"linear: input and weight need at least 1 dimension, got {describe(input)}, {describe(weight)}"
         )
-    if weight.ndim == 1:
-        if bias is not None:
-            raise ShapeError(f"linear: with a bias the weight must have 2 dimensions, got {describe(weight)}")
-        return input @ weight
-    out = Linear.apply(input, weight, None)
-    if bias is None:
-        return out
-    return out + bias.expand(out.shape)
+    if weight.ndim > 2 or bias is not None:
+        raise ShapeError(f"linear: the weight must have 2 dimensions, or 1 and no bias, got {describe(weight)}")
+    return input @ weight

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-import minigrad
 from minigrad.domains import Reals
 from minigrad.dtypes import int64, uint8
 from minigrad.errors import DtypeError, ShapeError
@@ -32,7 +31,7 @@ class BinaryCrossEntropy(Function):
         return g * (x - t) / np.maximum(x * (1 - x), 1e-12)
 
     def dt(g: Any, x: Any) -> Any:
-        return g * (np.maximum(np.log(1 - x), -100) - np.maximum(np.log(x), -100))
+        return g * (np.log(1 - x) - np.log(x))  # not cut off, as in PyTorch
 
 
 def reduce_with(losses: Tensor, reduction: str) -> Tensor:
@@ -98,6 +97,8 @@ def check_classes(name: str, input: Tensor, target: Tensor) -> None:
             f"{name}: 0D or 1D target tensor expected, multi-target not supported "
             f"(got input: {list(shape)}, target: {list(wanted)}; for class probabilities both must have one shape)"
         )
+    if len(shape) == 1 and wanted not in ((), (1,)):
+        raise ValueError(f"{name}: For 1D input, 1D target must have size 1, but got target size: {wanted[0]}")
     if len(shape) >= 2 and (wanted[:1] or (1,))[0] != shape[0]:
         raise ValueError(
             f"{name}: Expected input batch_size ({shape[0]}) to match target batch_size ({(wanted[:1] or (1,))[0]}). "
@@ -124,11 +125,12 @@ def pick(
     if outside.any():
         raise IndexError(f"Target {indices[outside].flat[0]} is out of bounds. The input has {classes} classes.")
     factors = class_weights("nll_loss", weight, input, classes)[indices] * ~ignored
-    dim = 0 if input.dim() == 1 else 1
-    safe = indices.reshape(-1) if input.dim() == 1 else indices
-    picked = -input.gather(dim, wrap(np.expand_dims(safe, dim) if input.dim() > 1 else safe))
-    picked = picked.reshape(indices.shape)
-    return (minigrad.where(wrap(ignored), 0.0, picked) if ignored.any() else picked), factors
+    if input.dim() == 1:
+        indices, ignored, factors = indices.reshape(()), ignored.reshape(()), factors.reshape(())
+        picked = -input[int(indices)]
+    else:
+        picked = -input.gather(1, wrap(np.expand_dims(indices, 1))).squeeze(1)
+    return (picked.where(wrap(~ignored), 0.0) if ignored.any() else picked), factors
 
 
 def class_weights(name: str, weight: Tensor | None, input: Tensor, classes: int) -> np.ndarray[Any, Any]:
@@ -177,13 +179,13 @@ def cross_entropy(
     if input.shape == target.shape:
         return _soft_cross_entropy(input, target, weight, ignore_index, reduction, label_smoothing)
     check_classes("cross_entropy", input, target)
-    if weight is None and label_smoothing == 0 and reduction != "none" and input.dim() == 2 and target.dim() == 1:
-        divisor = len(target) if reduction == "mean" else 1
-        if divisor:
-            try:
-                return CrossEntropy.apply(input, target, divisor)
-            except IndexError:
-                pass  # some targets are ignored, or out of bounds: the general form below knows which
+    plain = weight is None and label_smoothing == 0 and ignore_index < 0
+    if plain and reduction != "none" and input.dim() == 2 and len(target):
+        try:
+            fused: Tensor = CrossEntropy.apply(input, target, len(target) if reduction == "mean" else 1)
+            return fused
+        except IndexError:
+            pass  # some targets are ignored or out of bounds: the general form below knows which
     log_probabilities = input.log_softmax(dim)
     picked, factors = pick(log_probabilities, target, weight, ignore_index)
     loss = weighted(picked, factors, reduction)
@@ -194,7 +196,7 @@ def cross_entropy(
     each = class_weights("cross_entropy", weight, input, classes)
     spread = -(log_probabilities * wrap(each.reshape(-1, *[1] * (input.dim() - dim - 1)))).sum(dim)
     counted = np.asarray(target._data) != ignore_index
-    spread = minigrad.where(wrap(counted), spread.reshape(target.shape), 0.0)
+    spread = spread.reshape(target.shape).where(wrap(counted), 0.0)
     smooth = spread if reduction == "none" else spread.sum()
     if reduction == "mean":
         smooth = smooth / wrap(factors.sum())
