@@ -609,13 +609,13 @@ def make_binary(cls: Any, refuse: Callable[[Any, Any], Any]) -> Callable[[Any, A
                 if ey is LEAF or y._alias is not None:
                     ey = edge_of(y)
             elif isinstance(y, OPERANDS):
-                b = y if y.__class__ is not bool else np.bool_(y)
+                b = y if y.__class__ is float or y.__class__ is int or y.__class__ is ndarray else weak(y)
             else:
                 return refuse(cls, y)
         elif not isinstance(x, OPERANDS):
             return refuse(cls, x)
         elif isinstance(y, TensorCore):
-            a = x if x.__class__ is not bool else np.bool_(x)
+            a = x if x.__class__ is float or x.__class__ is int or x.__class__ is ndarray else weak(x)
             b = y._data
             ey = y._node
             if ey is LEAF or y._alias is not None:
@@ -632,11 +632,13 @@ def make_binary(cls: Any, refuse: Callable[[Any, Any], Any]) -> Callable[[Any, A
             if (
                 a.__class__ is float
                 or a.__class__ is int
+                or a.__class__ is bool
                 or a.dtype is not found
                 or b.__class__ is not float
                 and b.__class__ is not int
+                and b.__class__ is not bool
                 and b.dtype is not found
-            ) and (wanted := meeting_dtype(cls, (a, b), (x, y))) is not None:
+            ) and (wanted := meeting_dtype(cls, (a, b))) is not None:
                 return apply(cast(x, wanted), cast(y, wanted))
         out = new(_Tensor)
         out._data = data
@@ -820,16 +822,18 @@ def raw(x: Any) -> Any:
 # -------------------------------------------------------------------- dtypes and complaints
 
 
-def meeting_dtype(cls: type[Function], arrays: Sequence[Any], args: Sequence[Any] = ()) -> np.dtype[Any] | None:
-    """The dtype to which the differentiable arguments must be cast before the operation runs; None if they all have it.
+def weak(x: Any) -> Any:
+    """A NumPy scalar of the user's as the Python number it stands for, which promotes nothing within its category."""
+    return x.item() if isinstance(x, np.generic) else x
 
-    NumPy scalars among `args`, which are the user's own and not tensors, are as weak as Python's.
-    """
-    if args:
-        arrays = [a.item() if isinstance(x, (np.generic, bool)) else a for a, x in zip(arrays, args, strict=True)]
+
+def meeting_dtype(cls: type[Function], arrays: Sequence[Any]) -> np.dtype[Any] | None:
+    """The dtype to which the differentiable arguments must be cast before the operation runs; None if they all have it."""
     values = arrays if issubclass(cls, Variadic) else [arrays[i] for i in cls.inputs]
-    if cls.refuses_bool is not None and cls.refuses_bool(getattr(v, "dtype", np.dtype(type(v))).kind == "b" for v in values):
-        raise DtypeError(f"{cls.__name__.lower()}: not defined for booleans, got {describe_all(args or values)}")
+    if cls.refuses_bool is not None and cls.refuses_bool(
+        getattr(v, "dtype", np.dtype(type(v))).kind == "b" for v in values
+    ):
+        raise DtypeError(f"{cls.__name__.lower()}: not defined for booleans, got {describe_all(values)}")
     wanted = dtypes.common(values)
     if cls.to_float and wanted.kind != "f":
         wanted = dtypes.as_numpy(None)

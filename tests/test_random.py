@@ -178,6 +178,24 @@ def test_the_upper_bound_is_never_reached(generator: Generator, dtype: Any) -> N
     assert random.uniform(generator, (40000,), dtype).max() < 1
 
 
+def test_draws_of_nothing_but_zeros() -> None:
+    def zeros() -> Generator:
+        state = np.zeros((), random.STATE)
+        state["seeded"], state["left"] = 1, random.WORDS
+        generator = Generator()
+        generator.set_state(np.frombuffer(state.tobytes(), np.uint8))
+        return generator
+
+    for dtype in FLOATS:
+        assert random.uniform(zeros(), (20,), dtype, 0.25, 0.5).tolist() == [0.25] * 20
+        assert random.exponential(zeros(), (20,), dtype).tolist() == [0.0] * 20
+        for size in (3, 20):
+            assert random.normal(zeros(), (size,), dtype, 2.0).tolist() == [2.0] * size
+        assert random.bernoulli(zeros(), (3,), dtype, np.array([0, 1e-7, 1], dtype)).tolist() == [0.0, 1.0, 1.0]
+    assert random.bernoulli(zeros(), (2,), np.dtype(np.bool_), 1e-300).all()
+    assert not random.bernoulli(zeros(), (2,), np.dtype(np.bool_), 0.0).any()
+
+
 # The generator --------------------------------------------------------------------------------------------------------
 
 

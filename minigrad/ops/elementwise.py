@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 import numpy as np
 
 from minigrad.domains import Booleans, Drawn, Reals
-from minigrad.errors import describe
+from minigrad.errors import DtypeError, describe
 from minigrad.function import Binary, Function, TensorCore, Unary, cast, raw, wrap
 from minigrad.memory import inplace
 
@@ -101,18 +101,20 @@ class Div(Binary):
 
 
 class Pow(Binary):
-    """x ** y. At y = 0 the gradient by x is 0; at x = 0, y >= 0 the gradient by y is 0 (PyTorch)."""
+    """x ** y. At x = 0 the gradient by x is 0 for y = 0, and the gradient by y is 0 for y >= 0 (PyTorch)."""
 
     symbol, forward, domain, rejects = "^", np.power, (Reals(0.3, 3), Reals(-2, 3, avoid=(0,))), MISMATCHED
     refuses_bool = all
 
     def dx(g: Any, x: Any, y: Any) -> Any:
-        if not np.ndim(y) and raw(y) == 0:
-            return g * 0
-        slope = y * x ** (y - 1)
-        return g * (np.where(y == 0, 0, slope) if np.ndim(y) else slope)
+        if isinstance(y, (int, float)):
+            return g * (y * x ** (y - 1)) if y else g * 0
+        zero = np.logical_and(raw(x) == 0, raw(y) == 0)
+        return g * (y * np.where(zero, 1, x) ** (y - 1))
 
     def dy(g: Any, x: Any, y: Any, out: Any) -> Any:
+        if isinstance(x, (int, float)):
+            x = np.asarray(x, raw(out).dtype)
         zero = np.logical_and(raw(x) == 0, raw(y) >= 0)
         return g * np.where(zero, 0, out * np.log(np.where(zero, 1, x)))
 
@@ -128,7 +130,19 @@ class Remainder(Binary):
         return g
 
     def dy(g: Any, x: Any, y: Any) -> Any:
-        return -g * np.floor(x / y)
+        return -g * np.floor_divide(x, y)
+
+
+class FloorDivide(Binary):
+    """floor(x / y), exactly; its derivative is 0. PyTorch: `floor_divide`."""
+
+    symbol, forward, domain, rejects = "//", np.floor_divide, (Reals(), Reals(0.5, 2)), MISMATCHED
+
+    def dx(g: Any) -> Any:
+        return g * 0
+
+    def dy(g: Any) -> Any:
+        return g * 0
 
 
 def tie_halves(g: Any, wins: Any, ties: Any) -> Any:
@@ -202,6 +216,15 @@ class Ceil(Unary):
     """The smallest integer that is not below x; its derivative is 0."""
 
     symbol, forward, domain = "ceil", np.ceil, (Reals(0.2, 0.8),)
+
+    def dx(g: Any) -> Any:
+        return g * 0
+
+
+class Trunc(Unary):
+    """x without its fraction; its derivative is 0."""
+
+    symbol, forward, domain = "trunc", np.trunc, (Reals(0.2, 0.8),)
 
     def dx(g: Any) -> Any:
         return g * 0
@@ -380,26 +403,41 @@ def div(input: Operand, other: Operand, *, rounding_mode: str | None = None) -> 
     """input / other, truly divided, or rounded with rounding_mode 'floor' or 'trunc'. PyTorch: `div`."""
     if rounding_mode is None:
         return Div.apply(input, other)
+    if rounding_mode not in ("floor", "trunc"):
+        raise RuntimeError(
+            f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found {rounding_mode!r}"
+        )
+    down = floor_divide(input, other)
     if rounding_mode == "floor":
-        return floor_divide(input, other)
-    if rounding_mode != "trunc":
-        raise RuntimeError(f"div: rounding_mode must be None, 'trunc' or 'floor', not {rounding_mode!r}")
-    wanted = Add.apply(input, other)
-    quotient = Div.apply(input, other)
-    return cast(Mul.apply(Sign.apply(quotient), Floor.apply(Abs.apply(quotient))), wanted._data.dtype)
+        return down
+    if down._data.dtype.kind == "f":
+        return Trunc.apply(Div.apply(input, other))
+    rest = raw(input) - down._data * raw(other)
+    return wrap(down._data + ((down._data < 0) & (rest != 0)).astype(down._data.dtype))
 
 
 def floor_divide(input: Operand, other: Operand) -> Tensor:
-    """floor(input / other), in the dtype in which they meet; its derivative is 0. PyTorch: `floor_divide`."""
-    wanted = Add.apply(input, other)
-    if wanted._data.dtype.kind == "f":
-        return Floor.apply(Div.apply(input, other))
-    return wrap(np.floor_divide(raw(input), raw(other)).astype(wanted._data.dtype))
+    """floor(input / other), in the dtype in which they meet; its derivative is 0. PyTorch: `floor_divide`.
+
+    Raises RuntimeError where an integer is divided by 0.
+    """
+    _refuse_zero(input, other, "floor_divide")
+    return FloorDivide.apply(input, other)
 
 
 def remainder(input: Operand, other: Operand) -> Tensor:
-    """input modulo other, with the sign of other. PyTorch: `remainder`."""
+    """input modulo other, with the sign of other. PyTorch: `remainder`. Raises RuntimeError where an integer meets 0."""
+    _refuse_zero(input, other, "remainder")
     return Remainder.apply(input, other)
+
+
+def _refuse_zero(x: Any, y: Any, name: str) -> None:
+    """Raise where integers would be divided by zero: NumPy gives 0, PyTorch has no value for it."""
+    for v in (raw(x), raw(y)):
+        if not isinstance(v, int) and (not isinstance(v, (np.ndarray, np.generic)) or v.dtype.kind == "f"):
+            return
+    if not np.all(raw(y)):
+        raise RuntimeError(f"{name}: ZeroDivisionError: an integer divided by zero: {describe(x)}, {describe(y)}")
 
 
 def pow(input: Operand, exponent: Operand) -> Tensor:
@@ -413,13 +451,22 @@ def square(input: Tensor) -> Tensor:
 
 
 def maximum(input: Tensor, other: Tensor) -> Tensor:
-    """The larger element of each pair. PyTorch: `maximum`."""
+    """The larger element of each pair. PyTorch: `maximum`. Raises TypeError for numbers; `clamp` takes them."""
+    only_tensors("maximum", input, other)
     return Maximum.apply(input, other)
 
 
 def minimum(input: Tensor, other: Tensor) -> Tensor:
-    """The smaller element of each pair. PyTorch: `minimum`."""
+    """The smaller element of each pair. PyTorch: `minimum`. Raises TypeError for numbers; `clamp` takes them."""
+    only_tensors("minimum", input, other)
     return Minimum.apply(input, other)
+
+
+def only_tensors(name: str, *operands: Any) -> None:
+    """Raise TypeError for operands that PyTorch does not take as numbers."""
+    for k, x in enumerate(operands):
+        if not isinstance(x, TensorCore):
+            raise TypeError(f"{name}(): argument {k + 1} must be Tensor, not {type(x).__name__}")
 
 
 def neg(input: Tensor) -> Tensor:
@@ -434,26 +481,34 @@ def abs(input: Tensor) -> Tensor:
 
 def sign(input: Tensor) -> Tensor:
     """-1, 0 or 1. PyTorch: `sign`."""
-    return Sign.apply(input)
+    return input.clone() if raw(input).dtype.kind == "b" else Sign.apply(input)
 
 
 def floor(input: Tensor) -> Tensor:
-    """Rounded down. PyTorch: `floor`."""
+    """Rounded down. PyTorch: `floor`. Raises DtypeError for booleans."""
+    _no_booleans("floor", input)
     return Floor.apply(input)
 
 
 def ceil(input: Tensor) -> Tensor:
-    """Rounded up. PyTorch: `ceil`."""
+    """Rounded up. PyTorch: `ceil`. Raises DtypeError for booleans."""
+    _no_booleans("ceil", input)
     return Ceil.apply(input)
 
 
 def round(input: Tensor, *, decimals: int = 0) -> Tensor:
-    """Rounded to the nearest, halves to even. PyTorch: `round`."""
-    return (
-        Round.apply(input)
-        if decimals == 0
-        else Div.apply(Round.apply(Mul.apply(input, 10.0**decimals)), 10.0**decimals)
-    )
+    """Rounded to `decimals` places, halves to even. PyTorch: `round`. Raises DtypeError for booleans."""
+    _no_booleans("round", input)
+    if raw(input).dtype.kind in "iu":
+        return input.clone()
+    if decimals == 0:
+        return Round.apply(input)
+    return Div.apply(Round.apply(Mul.apply(input, 10.0**decimals)), 10.0**decimals)
+
+
+def _no_booleans(name: str, x: Any) -> None:
+    if raw(x).dtype.kind == "b":
+        raise DtypeError(f"{name}: not implemented for booleans, got {describe(x)}; convert with .float()")
 
 
 def exp(input: Tensor) -> Tensor:
@@ -492,7 +547,8 @@ def sigmoid(input: Tensor) -> Tensor:
 
 
 def relu(input: Tensor) -> Tensor:
-    """max(input, 0). PyTorch: `relu`."""
+    """max(input, 0). PyTorch: `relu`. Raises DtypeError for booleans."""
+    _no_booleans("relu", input)
     return Relu.apply(input)
 
 
@@ -535,14 +591,16 @@ class ElementwiseMethods:
         def __mul__(self, other: Operand) -> Tensor: ...
         def __truediv__(self, other: Operand) -> Tensor: ...
         def __pow__(self, other: Operand) -> Tensor: ...
-        def __mod__(self, other: Operand) -> Tensor: ...
     else:  # the operations themselves: a wrapper would cost a tenth of a scalar operation
         __add__ = Add.operator
         __sub__ = Sub.operator
         __mul__ = Mul.operator
         __truediv__ = Div.operator
         __pow__ = Pow.operator
-        __mod__ = Remainder.operator
+
+    def __mod__(self, other: Operand) -> Tensor:
+        _refuse_zero(self, other, "remainder")
+        return Remainder.operator(self, other)
 
     def __radd__(self, other: Operand) -> Tensor:
         return Add.operator(other, self)
@@ -560,6 +618,7 @@ class ElementwiseMethods:
         return Pow.operator(other, self)
 
     def __rmod__(self, other: Operand) -> Tensor:
+        _refuse_zero(other, self, "remainder")
         return Remainder.operator(other, self)
 
     def __floordiv__(self, other: Operand) -> Tensor:

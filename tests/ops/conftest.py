@@ -107,7 +107,7 @@ def difference(ours: Any, theirs: Any, tolerance: float) -> str:
             if tuple(a.shape) != tuple(b.shape):
                 return f"{name}: shape {tuple(a.shape)}, torch {tuple(b.shape)}"
             rtol = max(tolerance, TOLERANCE.get(kinds[0], 0.0))
-            if not np.allclose(a.numpy(), b.numpy(), rtol=rtol, atol=rtol, equal_nan=True):
+            if not np.allclose(a.numpy(force=True), b.numpy(force=True), rtol=rtol, atol=rtol, equal_nan=True):
                 return f"{name}: {a.tolist()}, torch {b.tolist()}"
     if len(ours) < len(theirs) and any(not isinstance(g, float) and g.count_nonzero() for g in theirs[len(ours)]):
         return f"torch has a gradient of order {len(ours)}, minigrad has none"
