@@ -52,7 +52,7 @@ boolean = dtype("bool", np.dtype(np.bool_))
 
 ALL = (float16, float32, float64, int8, int16, int32, int64, uint8, boolean)
 BY_NUMPY: dict[np.dtype[Any], dtype] = {d.numpy: d for d in ALL}
-PYTHON: dict[Any, dtype] = {float: float32, int: int64, bool: boolean}
+PYTHON: dict[Any, dtype] = {float: float64, int: int64, bool: boolean}  # what Python's types name, as in PyTorch
 
 DtypeLike: TypeAlias = dtype | np.dtype[Any] | type | str
 
@@ -76,7 +76,7 @@ def as_numpy(d: DtypeLike | None) -> np.dtype[Any]:
     if isinstance(d, dtype):
         return d.numpy
     if d in PYTHON:
-        return _default.get().numpy if d is float else PYTHON[d].numpy
+        return PYTHON[d].numpy
     try:
         found = np.dtype(d)
     except TypeError:
@@ -123,7 +123,7 @@ def common(values: Any) -> np.dtype[Any]:
             else:
                 zero = promote(zero, v.dtype)
         elif v is not None:
-            weak = promote(weak, as_numpy(type(v)))
+            weak = promote(weak, _default.get().numpy if isinstance(v, float) else as_numpy(type(v)))
     found = _combine(_combine(sized, zero), weak)
     return _default.get().numpy if found is None else found
 

@@ -84,12 +84,13 @@ class TensorCore:
 
 
 _Tensor: type[Tensor]
+_share: Callable[..., None]
 
 
-def tie(tensor_class: type[Tensor]) -> None:
-    """The one knot: operations make Tensors, and Tensors have operations as methods."""
-    global _Tensor
-    _Tensor = tensor_class
+def tie(tensor_class: type[Tensor], share: Callable[..., None]) -> None:
+    """The one knot: operations make Tensors and views of them, and Tensors have operations as methods."""
+    global _Tensor, _share
+    _Tensor, _share = tensor_class, share
 
 
 def wrap(data: Any) -> Tensor:
@@ -110,18 +111,22 @@ def edge_of(x: TensorCore) -> Any:
 
 
 _outside: set[int] = set()  # ids of the globals of modules that are not minigrad's own
+_inside: set[int] = set()  # and of those that are
 
 
 def user_frame() -> Any:
     """The frame, outside minigrad, that called the running operation. Only its code and place in it may be kept."""
     frame = sys._getframe(2)
-    while id(frame.f_globals) not in _outside and frame.f_back is not None:
-        name = frame.f_globals.get("__name__", "")
-        if name != "minigrad" and not name.startswith("minigrad."):
-            _outside.add(id(frame.f_globals))
-            break
+    while frame is not None:
+        module = id(frame.f_globals)
+        if module not in _inside:
+            name = frame.f_globals.get("__name__", "")
+            if module in _outside or name != "minigrad" and not name.startswith("minigrad."):
+                _outside.add(module)
+                return frame
+            _inside.add(module)
         frame = frame.f_back
-    return frame
+    return sys._getframe(1)
 
 
 def line_of(place: Any) -> str:
@@ -256,10 +261,12 @@ class Function(metaclass=Slotted):
         tensors = isinstance(g, TensorCore)
         if tensors and self.order == 1:
             return self.once(g, edges)
-        result = self.plan.result
-        for i, rule, reads in self.plan.composed if tensors else self.plan.steps:
+        for i, rule, reads, result in self.plan.composed if tensors else self.plan.steps:
             if edges[i] is not None:
-                d = rule(g, *[(unsaved_result if k == result else unsaved)(self, saved[k], g) for k in reads])
+                values = [unsaved(self, saved[k], g) for k in reads]
+                if result is not None:
+                    values[result] = unsaved_result(self, values[result], g)
+                d = rule(g, *values)
                 if not tensors and d.dtype is not g.dtype:
                     d = d.astype(g.dtype)
                 gradients[i] = d
@@ -430,22 +437,33 @@ def accumulator(leaf: TensorCore) -> AccumulateGrad:
 class Plan:
     """For one combination of inputs that need gradients: what to save, and the steps of the backward pass."""
 
-    __slots__ = ("composed", "result", "slots", "steps")
+    __slots__ = ("composed", "slots", "steps")
 
     def __init__(self, cls: type[Function], mask: int) -> None:
         live = [(k, i) for k, i in enumerate(cls.inputs) if mask >> k & 1]
         steps = [[(k, rules[i], cls._reads(rules[i])) for k, i in live] for rules in (cls.rules, cls.composed)]
         self.slots = sorted({slot for way in steps for _, _, reads in way for slot in reads}, reverse=True)
         self.steps, self.composed = (
-            [(k, rule, [self.slots.index(s) for s in reads]) for k, rule, reads in way] for way in steps
+            [
+                (k, rule, [self.slots.index(s) for s in reads], reads.index(RESULT) if RESULT in reads else None)
+                for k, rule, reads in way
+            ]
+            for way in steps
         )
-        self.result = self.slots.index(RESULT) if RESULT in self.slots else None
 
     def save(self, args: Sequence[Any], data: Any, kept: Any) -> list[Any]:
-        return [
-            args[s] if s >= 0 else data if s == RESULT else kept if s == KEPT else np.shape(raw(args[-2 - s]))
-            for s in self.slots
-        ]
+        saved = []
+        for slot in self.slots:
+            if slot >= 0:
+                saved.append(args[slot])
+            elif slot == RESULT:
+                saved.append(data)
+            elif slot == KEPT:
+                saved.append(kept)
+            else:
+                a = args[-2 - slot]
+                saved.append(a._data.shape if isinstance(a, TensorCore) else np.shape(a))
+        return saved
 
 
 def make_apply(cls: type[Function]) -> Callable[..., Any]:
@@ -479,20 +497,21 @@ def make_apply(cls: type[Function]) -> Callable[..., Any]:
             data, kept = data
         out = wrap(data)
         if is_view and data.base is not None and (data.base is arrays[0] or data.base is arrays[0].base):
-            from minigrad.memory import share
-
-            share(out, args[0], cls, args[1:])
+            _share(out, args[0], cls, args[1:])
         if is_recording():
             mask = 0
             edges = []
             for k, i in enumerate(inputs):
                 a = args[i]
-                if isinstance(a, TensorCore) and (e := edge_of(a)) is not None and data.dtype.kind == "f":
-                    edges.append(e)
-                    mask |= 1 << k
-                else:
-                    edges.append(None)
-            if mask:
+                edge = None
+                if isinstance(a, TensorCore):
+                    edge = a._node
+                    if edge is LEAF or a._alias is not None:
+                        edge = edge_of(a)
+                    if edge is not None:
+                        mask |= 1 << k
+                edges.append(edge)
+            if mask and data.dtype.kind == "f":
                 node = created(cls, edges)
                 node.plan = plan = plans.get(mask) or plans.setdefault(mask, Plan(cls, mask))
                 node.saved = plan.save(args, data, kept)

@@ -102,12 +102,13 @@ def detached(x: TensorCore) -> Tensor:
     return out
 
 
-def wrote(t: TensorCore) -> None:
-    """Record that t's buffer has been written."""
+def wrote(t: TensorCore, frame: Any = None) -> None:
+    """Record that t's buffer has been written, at the user's line or in `frame` if that is known already."""
     version = alias_of(t).version
     version.count += 1
     version.stamp = clock()
-    frame = user_frame()
+    if frame is None:
+        frame = user_frame()
     version.code, version.at = frame.f_code, frame.f_lasti
 
 
@@ -225,4 +226,3 @@ class ViewWrite(Function):
 
     def dvalue(g: Any, path: Path) -> Any:
         return replay(g, path)
-

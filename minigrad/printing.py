@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +16,7 @@ from minigrad import dtypes
 Cell = Callable[[Any], str]
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(NamedTuple):
     """What `set_printoptions` sets."""
 
     precision: int = 4
@@ -55,7 +53,7 @@ def set_printoptions(
     start = _options.get() if profile is None else PROFILES[profile]
     wanted = {"precision": precision, "threshold": threshold, "edgeitems": edgeitems, "linewidth": linewidth}
     changes: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
-    _options.set(replace(start, sci_mode=sci_mode, **changes))
+    _options.set(start._replace(sci_mode=sci_mode, **changes))
 
 
 def format_tensor(array: Any, *, name: str = "tensor", requires_grad: bool = False, grad_fn: str | None = None) -> str:

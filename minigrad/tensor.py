@@ -19,7 +19,7 @@ from minigrad.errors import DimensionError, GraphError, describe
 from minigrad.function import LEAF, Output, TensorCore, edge_of, tie
 from minigrad.function import wrap as wrap
 from minigrad.hooks import RemovableHandle, add_hook, hooks_of
-from minigrad.memory import alias_of, check_inplace, detached, wrote
+from minigrad.memory import alias_of, check_inplace, detached, share, wrote
 from minigrad.ops.compare import CompareMethods
 from minigrad.ops.copy import CopyMethods
 from minigrad.ops.create import CreateMethods, RandomMethods
@@ -356,9 +356,9 @@ class Tensor(
             data = self._data = np.array(data)
         return data  # type: ignore[no-any-return]
 
-    def _wrote(self) -> None:
+    def _wrote(self, frame: Any = None) -> None:
         """Tell the engine that the buffer was written from outside, as optimisers do."""
-        wrote(self)
+        wrote(self, frame)
 
     def _check_inplace(self, name: str) -> None:
         check_inplace(self, name)
@@ -445,7 +445,7 @@ def _rebuild(cls: type[Tensor], data: Any, requires_grad: bool, grad: Any, extra
     return out
 
 
-tie(Tensor)
+tie(Tensor, share)
 
 
 # -------------------------------------------------------------------- making tensors from data

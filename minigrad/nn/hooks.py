@@ -146,25 +146,35 @@ class Boundary:
         return tuple(outputs) if isinstance(result, tuple) else outputs[0]
 
     def on_grad_output(self, gradients: tuple[Any, ...]) -> tuple[Any, ...]:
-        self.grad_output = _spread(gradients, self.output_places, self.n_outputs)
+        grad_output = _spread(gradients, self.output_places, self.n_outputs)
         for hook in self.before:
-            changed = hook(self.module, self.grad_output)
+            changed = hook(self.module, grad_output)
             if changed is not None:
-                self.grad_output = _same_number("pre ", "grad_output", changed, self.n_outputs)
+                grad_output = _same_number("pre ", "grad_output", changed, self.n_outputs)
+        self.grad_output = grad_output
         if not self.inputs_need_grad:
-            self.run_after((None,) * self.n_inputs)
-        return tuple(self.grad_output[i] for i in self.output_places)
+            warnings.warn(
+                "Full backward hook is firing when gradients are computed with respect to module outputs since no inputs "
+                f"of {type(self.module).__name__} require gradients: its grad_input is None.",
+                stacklevel=5,
+            )
+            if any(g is not None for g in self.run_after((None,) * self.n_inputs)):
+                raise RuntimeError(
+                    "Backward hook for Modules where no input requires gradient should always return None or None for "
+                    f"all gradients: {type(self.module).__name__}"
+                )
+        return tuple(grad_output[i] for i in self.output_places)
 
     def on_grad_input(self, gradients: tuple[Any, ...]) -> tuple[Any, ...]:
         grad_input = self.run_after(_spread(gradients, self.input_places, self.n_inputs))
         return tuple(grad_input[i] for i in self.input_places)
 
     def run_after(self, grad_input: tuple[Any, ...]) -> tuple[Any, ...]:
+        grad_output, self.grad_output = self.grad_output, ()
         for hook in self.after:
-            changed = hook(self.module, grad_input, self.grad_output)
+            changed = hook(self.module, grad_input, grad_output)
             if changed is not None:
                 grad_input = _same_number("", "grad_input", changed, self.n_inputs)
-        self.grad_output = ()
         return grad_input
 
 

@@ -147,7 +147,11 @@ class Registry:
     def __getattr__(self, name: str) -> Tensor | Module:
         # Only reached for what is no plain attribute. Not typed Any: that would switch off checking of every subclass.
         fields = self.__dict__
-        for table in ("_parameters", "_buffers", "_modules"):
+        parameters = fields.get("_parameters")
+        if parameters is not None and name in parameters:
+            parameter: Tensor = parameters[name]
+            return parameter
+        for table in ("_buffers", "_modules"):
             if table in fields and name in fields[table]:
                 found: Tensor | Module = fields[table][name]
                 return found

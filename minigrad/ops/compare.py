@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from minigrad import dtypes
 from minigrad.domains import Reals
-from minigrad.errors import describe
-from minigrad.function import Function, TensorCore, complaint, make_apply, raw, wrap
+from minigrad.errors import DtypeError, ShapeError, describe, describe_all
+from minigrad.function import Function, TensorCore, complaint, raw, wrap
+from minigrad.ops.elementwise import only_tensors
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
@@ -36,14 +39,35 @@ __all__ = [
 
 
 class Predicate(Function):
-    """An operation of one or two arguments whose result has no gradient."""
-
-    to_float = False
+    """An operation of one or two arguments whose result has no gradient. Operands meet in one dtype, as in arithmetic."""
 
     @classmethod
     def prepare(cls) -> None:
         cls.arguments = ("x", "y")[: cls.forward.nin]
-        cls.apply = staticmethod(make_apply(cls))
+        cls.apply = staticmethod(make_predicate(cls))
+
+
+def make_predicate(cls: Any) -> Callable[..., Any]:
+    forward = cls.forward
+
+    def apply(*args: Any) -> Any:
+        arrays = [a._data if isinstance(a, TensorCore) else a for a in args]
+        try:
+            data = forward(*met(arrays))
+        except (TypeError, ValueError, OverflowError) as error:
+            raise complaint(cls, args, error) from error
+        return wrap(data) if any(isinstance(a, TensorCore) for a in args) else data
+
+    return apply
+
+
+def met(arrays: list[Any]) -> list[Any]:
+    """Arrays of different dtypes in that of `dtypes.common`: what decides is the dimensioned one, not the wider."""
+    kinds = {a.dtype for a in arrays if isinstance(a, (np.ndarray, np.generic))}
+    if len(kinds) < 2:
+        return arrays
+    wanted = dtypes.common(arrays)
+    return [a.astype(wanted) if isinstance(a, (np.ndarray, np.generic)) else a for a in arrays]
 
 
 TWO = Reals(-2, 2), Reals(-2, 2)
@@ -130,94 +154,119 @@ class IsFinite(Predicate):
 
 def eq(input: Tensor, other: Operand) -> Tensor:
     """input == other, a boolean tensor. PyTorch: `eq`."""
+    only_tensors("eq", input)
     return Eq.apply(input, other)
 
 
 def ne(input: Tensor, other: Operand) -> Tensor:
     """input != other, a boolean tensor. PyTorch: `ne`."""
+    only_tensors("ne", input)
     return Ne.apply(input, other)
 
 
 def lt(input: Tensor, other: Operand) -> Tensor:
     """input < other, a boolean tensor. PyTorch: `lt`."""
+    only_tensors("lt", input)
     return Lt.apply(input, other)
 
 
 def le(input: Tensor, other: Operand) -> Tensor:
     """input <= other, a boolean tensor. PyTorch: `le`."""
+    only_tensors("le", input)
     return Le.apply(input, other)
 
 
 def gt(input: Tensor, other: Operand) -> Tensor:
     """input > other, a boolean tensor. PyTorch: `gt`."""
+    only_tensors("gt", input)
     return Gt.apply(input, other)
 
 
 def ge(input: Tensor, other: Operand) -> Tensor:
     """input >= other, a boolean tensor. PyTorch: `ge`."""
+    only_tensors("ge", input)
     return Ge.apply(input, other)
 
 
 def logical_and(input: Tensor, other: Tensor) -> Tensor:
     """input and other, zero being false. PyTorch: `logical_and`."""
+    only_tensors("logical_and", input, other)
     return LogicalAnd.apply(input, other)
 
 
 def logical_or(input: Tensor, other: Tensor) -> Tensor:
     """input or other, zero being false. PyTorch: `logical_or`."""
+    only_tensors("logical_or", input, other)
     return LogicalOr.apply(input, other)
 
 
 def logical_xor(input: Tensor, other: Tensor) -> Tensor:
     """Exactly one of input and other. PyTorch: `logical_xor`."""
+    only_tensors("logical_xor", input, other)
     return LogicalXor.apply(input, other)
 
 
 def logical_not(input: Tensor) -> Tensor:
     """not input. PyTorch: `logical_not`."""
+    only_tensors("logical_not", input)
     return LogicalNot.apply(input)
 
 
 def isnan(input: Tensor) -> Tensor:
     """Whether each element is NaN. PyTorch: `isnan`."""
+    only_tensors("isnan", input)
     return IsNan.apply(input)
 
 
 def isinf(input: Tensor) -> Tensor:
     """Whether each element is infinite. PyTorch: `isinf`."""
+    only_tensors("isinf", input)
     return IsInf.apply(input)
 
 
 def isfinite(input: Tensor) -> Tensor:
     """Whether each element is neither infinite nor NaN. PyTorch: `isfinite`."""
+    only_tensors("isfinite", input)
     return IsFinite.apply(input)
 
 
 def equal(input: Tensor, other: Tensor) -> bool:
-    """Whether shapes and all elements are equal. PyTorch: `equal`."""
+    """Whether shapes and all elements are equal, in whatever dtypes. PyTorch: `equal`."""
+    only_tensors("equal", input, other)
     return raw(input).shape == raw(other).shape and bool(np.all(raw(input) == raw(other)))
 
 
 def isclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
-    """|input - other| <= atol + rtol * |other|, element by element. PyTorch: `isclose`."""
-    return wrap(np.isclose(raw(input), raw(other), rtol=rtol, atol=atol, equal_nan=equal_nan))
+    """|input - other| <= atol + rtol * |other|, element by element. PyTorch: `isclose`.
+
+    Raises DtypeError unless both have one dtype, RuntimeError for a negative tolerance.
+    """
+    only_tensors("isclose", input, other)
+    if raw(input).dtype != raw(other).dtype:
+        raise DtypeError(f"isclose: dtypes did not match: {describe(input)}, {describe(other)}; convert one with .to()")
+    if rtol < 0 or atol < 0:
+        raise RuntimeError(f"isclose: rtol and atol must be greater than or equal to zero, but got {rtol} and {atol}")
+    try:
+        return wrap(np.isclose(raw(input), raw(other), rtol=rtol, atol=atol, equal_nan=equal_nan))
+    except ValueError as error:
+        raise ShapeError(f"isclose: {describe(input)} and {describe(other)} cannot be broadcast together") from error
 
 
 def allclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
-    """Whether all elements are close. PyTorch: `allclose`."""
-    return bool(np.allclose(raw(input), raw(other), rtol=rtol, atol=atol, equal_nan=equal_nan))
+    """Whether all elements are close; raises as `isclose`. PyTorch: `allclose`."""
+    return bool(np.all(raw(isclose(input, other, rtol, atol, equal_nan))))
 
 
 def _bitwise(name: str, function: Any, *args: Any) -> Any:
-    for a in args:
-        if isinstance(a, TensorCore) and a._data.dtype.kind == "f" or isinstance(a, float):
-            raise RuntimeError(f"{name}: expected integers or booleans, got {describe(a)}")
-        if not isinstance(a, (TensorCore, np.ndarray, int)):
-            return NotImplemented
+    if not all(isinstance(a, (TensorCore, np.ndarray, np.generic, int, float)) for a in args):
+        return NotImplemented
+    arrays = [raw(a) for a in args]
+    if dtypes.common(arrays).kind == "f":
+        raise DtypeError(f"{name}: expected integers or booleans, got {describe_all(args)}")
     try:
-        return wrap(function(*map(raw, args)))
-    except ValueError as error:
-        raise complaint(Function, args, error) from error
+        return wrap(function(*met(arrays)))
+    except (TypeError, ValueError) as error:
+        raise ShapeError(f"{name}({describe_all(args)}): {error}") from error
 
 
 class CompareMethods:
@@ -262,6 +311,12 @@ class CompareMethods:
 
     def __lshift__(self, other: Any) -> Tensor:
         return _bitwise("bitwise_left_shift", np.left_shift, self, other)
+
+    def __rlshift__(self, other: Any) -> Tensor:
+        return _bitwise("bitwise_left_shift", np.left_shift, other, self)
+
+    def __rrshift__(self, other: Any) -> Tensor:
+        return _bitwise("bitwise_right_shift", np.right_shift, other, self)
 
     def __rshift__(self, other: Any) -> Tensor:
         return _bitwise("bitwise_right_shift", np.right_shift, self, other)

@@ -8,9 +8,11 @@ import numpy as np
 
 from minigrad import dtypes
 from minigrad.domains import OneOf, Reals
-from minigrad.errors import ShapeError
-from minigrad.function import Extra, Function, TensorCore, edge_of, is_recording, raw, record, wrap
-from minigrad.memory import check_inplace, rebase, store
+from minigrad.errors import ShapeError, describe
+from minigrad.function import Extra, Function, TensorCore, edge_of, is_recording, raw, record
+from minigrad.kernels.overlap import is_dense, overlaps_itself, overlaps_partly
+from minigrad.memory import check_inplace, rebase, wrote
+from minigrad.ops.arguments import fitting, number
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
@@ -45,8 +47,10 @@ class Clone(Function):
 
     symbol, domain = "clone", (Reals(),)
 
-    def forward(x: Any) -> Any:
-        return np.array(x)[()] if np.ndim(x) == 0 else x.copy(order="K")
+    def forward(x: Any, order: str = "K") -> Any:
+        if not x.ndim:
+            return np.array(x)[()]
+        return x.copy(order if order != "K" or is_dense(x) else "C")  # gaps are not kept: PyTorch
 
     def oracle(x: Any) -> Any:
         return +x
@@ -63,7 +67,7 @@ class Copy(Function):
     def forward(x: Any, source: Any) -> Any:
         if np.ndim(source) > np.ndim(x):
             raise ShapeError(f"copy_: a source of shape {np.shape(source)} does not fit into shape {np.shape(x)}")
-        return np.broadcast_to(source, np.shape(x)).astype(x.dtype)[()]
+        return np.broadcast_to(source, np.shape(x)).astype(x.dtype)[()]  # only where the write itself is differentiated
 
     def oracle(x: Any, source: Any) -> Any:
         return x * 0 + source
@@ -80,6 +84,41 @@ def clone(input: Tensor) -> Tensor:
     return Clone.apply(input)
 
 
+def contiguous(input: Tensor) -> Tensor:
+    """A copy in C order."""
+    return Clone.apply(input, "C")
+
+
+def overwrite(x: Any, source: Any, name: str) -> Any:
+    """Write source, an array or Tensor that broadcasts to x, into x, and record it. Raises with nothing written."""
+    check_inplace(x, name)
+    buffer, value = x._buffer(), raw(source)
+    if not buffer.flags.writeable:
+        raise RuntimeError(f"{name}: the array of {describe(x)} is read-only; clone() the tensor first")
+    if np.ndim(value) and (overlaps_itself(buffer) or overlaps_partly(buffer, value)):
+        raise RuntimeError(
+            f"{name}: unsupported operation: several elements of {describe(x)}, or elements of it and of what is written "
+            "into it, share one memory location (expand, or views of one tensor). clone() it first."
+        )
+    try:
+        if np.ndim(value) > buffer.ndim:
+            raise ValueError("it has more dimensions")
+        buffer[...] = value
+    except ValueError as error:
+        raise ShapeError(f"{name}: {describe(source)} cannot be broadcast into {describe(x)}: {error}") from None
+    edges = (edge_of(x), edge_of(source) if isinstance(source, TensorCore) else None)
+    wrote(x)
+    if is_recording() and edges != (None, None):
+        if edges[1] is not None and value.dtype != buffer.dtype:
+            source = Cast.apply(source, buffer.dtype)
+            edges = edges[0], source._node
+        node: Any = record(Copy, (x, source), edges, None)
+        if np.shape(value) != buffer.shape:
+            node.extra = Extra((buffer.shape, np.shape(value)))
+        rebase(x, node)
+    return x
+
+
 class CopyMethods:
     """Copying as methods of Tensor."""
 
@@ -90,33 +129,21 @@ class CopyMethods:
 
     def copy_(self: T, src: Any, non_blocking: bool = False) -> T:
         """Overwrite self by src, broadcast and cast to self's shape and dtype. PyTorch: `copy_`."""
-        check_inplace(self, "copy_")  # type: ignore[arg-type]
-        buffer: Any = self._buffer()  # type: ignore[attr-defined]
         if not isinstance(src, TensorCore):
             raise TypeError(f"copy_: src must be a tensor, not {type(src).__name__}")
-        store(self, buffer, Copy.forward(buffer, raw(src)), "copy_")
-        edges = (edge_of(self), edge_of(src)) if is_recording() else (None, None)  # type: ignore[arg-type]
-        if edges != (None, None):
-            if edges[1] is not None and src._data.dtype != buffer.dtype:
-                src = Cast.apply(src, buffer.dtype)
-            node = record(Copy, (self, src), (edges[0], edge_of(src)), None)
-            if node is not None:
-                if src._data.shape != buffer.shape:
-                    node.extra = Extra((buffer.shape, src._data.shape))
-                rebase(self, node)  # type: ignore[arg-type]
-        return self
+        return overwrite(self, src, "copy_")  # type: ignore[no-any-return]
 
     def fill_(self: T, value: Any) -> T:
         """Every element becomes value, a number or a 0-d tensor. PyTorch: `fill_`."""
         if not isinstance(value, TensorCore):
-            value = wrap(np.asarray(value, dtype=self._data.dtype)[()])
+            value = fitting("fill_", number("fill_", "value", value), self._data.dtype)
         elif value._data.ndim:
             raise RuntimeError(f"fill_: value must be a number or a 0-d tensor, not of shape {value._data.shape}")
-        return self.copy_(value)
+        return overwrite(self, value, "fill_")  # type: ignore[no-any-return]
 
     def zero_(self: T) -> T:
         """Every element becomes 0. PyTorch: `zero_`."""
-        return self.fill_(0)
+        return overwrite(self, self._data.dtype.type(0), "zero_")  # type: ignore[no-any-return]
 
     def to(self: T, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False, **_: Any) -> Tensor:
         """self as another dtype or like another tensor; itself if nothing changes. Devices other than 'cpu' raise.

@@ -137,6 +137,7 @@ class FloorDivide(Binary):
     """floor(x / y), exactly; its derivative is 0. PyTorch: `floor_divide`."""
 
     symbol, forward, domain, rejects = "//", np.floor_divide, (Reals(), Reals(0.5, 2)), MISMATCHED
+    refuses_bool = all
 
     def dx(g: Any) -> Any:
         return g * 0
@@ -475,7 +476,8 @@ def neg(input: Tensor) -> Tensor:
 
 
 def abs(input: Tensor) -> Tensor:
-    """|input|. PyTorch: `abs`."""
+    """|input|. PyTorch: `abs`. Raises DtypeError for booleans."""
+    _no_booleans("abs", input)
     return Abs.apply(input)
 
 
@@ -634,7 +636,7 @@ class ElementwiseMethods:
         return self
 
     def __abs__(self) -> Tensor:
-        return Abs.apply(self)
+        return abs(self)  # type: ignore[arg-type]
 
     # In place: the result takes over the buffer, and with it every view of it.
 

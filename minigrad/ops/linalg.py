@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad.domains import OneOf, Reals, Source
-from minigrad.errors import DtypeError, ShapeError, describe
+from minigrad.errors import DimensionError, DtypeError, ShapeError, describe, describe_all
 from minigrad.function import Binary, Function, TensorCore, Variadic, make_apply, raw
-from minigrad.kernels.sums import sum_to
+from minigrad.kernels.sums import sum_rows, sum_to
+from minigrad.ops.elementwise import only_tensors
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
@@ -115,7 +116,7 @@ class Linear(Function):
         return g.T @ x
 
     def dbias(g: Any) -> Any:
-        return sum_to(g, g.shape[-1:])
+        return sum_rows(g) if g.__class__ is np.ndarray and g.ndim == 2 else sum_to(g, g.shape[-1:])
 
 
 class Einsum(Variadic):
@@ -180,12 +181,27 @@ def _by_operand(g: Any, i: int, inputs: list[str], output: str, operands: Any) -
                 names.append(c)
                 factors.append(np.ones(n, dtype=dtype))
     sized = Einsum.apply(",".join(names) + "->" + target, *factors)
-    return sum_to(sized, np.shape(x))
+    if sized.shape != np.shape(x):  # a label of size 1 beside one of size n: either may be x's
+        sized = sum_to(np.broadcast_to(sized, np.broadcast_shapes(sized.shape, np.shape(x))), np.shape(x))
+    return sized
 
 
 def matmul(input: Tensor, other: Tensor) -> Tensor:
-    """The matrix product, batches broadcasting. PyTorch: `matmul`. Raises ShapeError naming both shapes."""
+    """The matrix product, batches broadcasting. PyTorch: `matmul`.
+
+    Raises ShapeError naming both shapes, DtypeError unless both have one dtype.
+    """
+    only_tensors("matmul", input, other)
+    one_dtype("matmul", input, other)
     return Matmul.apply(input, other)
+
+
+def one_dtype(name: str, *operands: Any) -> None:
+    """Raise unless all have the same dtype: products do not promote, as in PyTorch."""
+    if len({raw(x).dtype for x in operands}) > 1:
+        raise DtypeError(
+            f"{name}: expected tensors of one dtype, got {describe_all(operands)}; convert with .to(dtype)"
+        )
 
 
 def mm(input: Tensor, mat2: Tensor) -> Tensor:
@@ -207,6 +223,8 @@ def dot(input: Tensor, tensor: Tensor) -> Tensor:
 
 def mv(input: Tensor, vec: Tensor) -> Tensor:
     """A matrix times a vector. PyTorch: `mv`."""
+    if not raw(input).ndim:
+        raise DimensionError(f"mv: expected a matrix and a vector, got {describe(input)}, {describe(vec)}")
     if raw(input).ndim != 2 or raw(vec).ndim != 1:
         raise ShapeError(f"mv: expected a matrix and a vector, got {describe(input)}, {describe(vec)}")
     return Matmul.apply(input, vec)
@@ -216,8 +234,7 @@ def _exactly(ndim: int, name: str, x: Any, y: Any) -> Any:
     for v in (x, y):
         if raw(v).ndim != ndim:
             raise ShapeError(f"{name}: expected {ndim}-d tensors, got {describe(x)}, {describe(y)}")
-    if raw(x).dtype != raw(y).dtype:
-        raise DtypeError(f"{name}: expected both tensors to have the same dtype, got {describe(x)}, {describe(y)}")
+    one_dtype(name, x, y)
     return Matmul.apply(x, y)
 
 
@@ -234,6 +251,7 @@ def einsum(equation: str, *operands: Any) -> Tensor:
         operands = tuple(operands[0])
     if not isinstance(equation, str):
         raise TypeError(f"einsum: the equation must be a string, not {type(equation).__name__}")
+    one_dtype("einsum", *operands)
     return Einsum.apply(equation, *operands)
 
 
@@ -247,9 +265,11 @@ class LinalgMethods:
     def __matmul__(self, other: Any) -> Tensor:
         if not isinstance(other, (TensorCore, np.ndarray)):
             return NotImplemented
+        one_dtype("matmul", self, other)
         return Matmul.apply(self, other)
 
     def __rmatmul__(self, other: Any) -> Tensor:
         if not isinstance(other, (TensorCore, np.ndarray)):
             return NotImplemented
+        one_dtype("matmul", other, self)
         return Matmul.apply(other, self)

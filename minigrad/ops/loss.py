@@ -31,25 +31,28 @@ class CrossEntropy(Function):
     def forward(x: Any, target: Any, divisor: float) -> Any:
         if x.ndim != 2 or target.shape != x.shape[:1]:
             raise ShapeError(f"expected logits (N, C) and targets (N), got {x.shape} and {target.shape}")
-        if target.size and (np.minimum.reduce(target) < 0 or np.maximum.reduce(target) >= x.shape[1]):
+        if target.size and np.maximum.reduce(target.astype(np.uint64)) >= x.shape[1]:  # negative ones become huge
             raise DimensionError(
                 f"target out of bounds: classes are 0 to {x.shape[1] - 1}, got {target.min()} to {target.max()}"
             )
         p = x.astype(np.float32) if x.dtype == np.float16 else x
         p = p - row_maxima(p)
-        picked = p[np.arange(len(x)), target]
+        places = np.arange(0, p.size, p.shape[1]) + target  # of each row's target, in the flattened matrix
+        picked = p.reshape(-1).take(places)
         np.exp(p, out=p)
         total = row_sums(p)
         p /= total
-        loss = (np.add.reduce(np.log(total), axis=None) - np.add.reduce(picked)) / divisor
-        return x.dtype.type(loss), p.astype(x.dtype, copy=False)
+        loss = np.add.reduce(np.log(total[:, 0]) - picked) / divisor
+        return x.dtype.type(loss), (p.astype(x.dtype, copy=False), places)
 
     def oracle(x: Any, target: Any, divisor: float) -> Any:
         return -np.sum(np.log(Softmax.oracle(x, 1))[np.arange(len(x)), target]) / divisor
 
-    def dx(g: Any, target: Any, divisor: float, kept: Any) -> Any:
-        d = kept * (g / divisor)
-        d[np.arange(len(d)), raw(target)] -= g / divisor
+    def dx(g: Any, divisor: float, kept: Any) -> Any:
+        p, places = kept
+        scale = g / divisor
+        d = p * scale
+        d.reshape(-1)[places] -= scale
         return d
 
     def composed_dx(g: Any, x: Any, target: Any, divisor: float) -> Any:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from minigrad import dtypes
 from minigrad.domains import Dim, Dims, Drawn, FilledDim, FilledDims, Flag, Reals
-from minigrad.errors import DimensionError, DtypeError
+from minigrad.errors import DimensionError, DtypeError, ShapeError
 from minigrad.function import Function, TensorCore, cast, raw, wrap
 from minigrad.kernels.sums import repeated
 from minigrad.ops.index import Gather
@@ -42,7 +44,7 @@ NO_SUCH_DIM = ((np.ones((2, 3)), 2, False), (np.ones((2, 3)), -3, False))
 
 def one_dim(dim: int, ndim: int, name: str) -> int:
     """dim counted from the front. Raises DimensionError naming the range if there is none such."""
-    if not isinstance(dim, (int, np.integer)):
+    if not isinstance(dim, (int, np.integer)) or isinstance(dim, bool):
         raise TypeError(f"{name}: dim must be an int, not {type(dim).__name__}")
     high = ndim or 1
     if not -high <= dim < high:
@@ -53,32 +55,40 @@ def one_dim(dim: int, ndim: int, name: str) -> int:
 
 
 def all_dims(dim: Any, ndim: int, name: str) -> tuple[int, ...] | None:
-    """dims counted from the front, None for all. Raises for one out of range or given twice."""
+    """dims counted from the front, None for all (None or no dims). Raises for one out of range or given twice."""
     if dim is None:
         return None
-    if isinstance(dim, (int, np.integer)):
-        one_dim(int(dim), ndim, name)
-        return (int(dim) % ndim,) if ndim else ()
+    if not isinstance(dim, (tuple, list)):
+        axis = one_dim(dim, ndim, name)
+        return (axis,) if ndim else ()
     found = tuple(one_dim(d, ndim, name) for d in dim)
     if len(set(found)) != len(found):
         raise RuntimeError(f"{name}: dim {tuple(dim)} names a dimension twice")
     return (found or None) if ndim else ()
 
 
+def axes(dim: Any, ndim: int) -> tuple[int, ...]:
+    """The dims that a reduction drops, counted from the front."""
+    dims = all_dims(dim, ndim, "reduce")
+    return tuple(range(ndim)) if dims is None else dims
+
+
 def restored(g: Any, x_shape: Any, dim: Any, keepdim: bool) -> Any:
     """g, the gradient of a reduced result, with its reduced dimensions back as 1, ready to broadcast to x_shape."""
     if keepdim or g.shape == x_shape or dim is None and not g.shape:
         return g
-    dims = range(len(x_shape)) if dim is None else all_dims(dim, len(x_shape), "reduce") or ()
+    dims = axes(dim, len(x_shape))
     return np.reshape(g, tuple(1 if i in dims else n for i, n in enumerate(x_shape)))
 
 
 def count(x_shape: Any, dim: Any) -> int:
     """How many elements each result was made of."""
-    n = 1
-    for i in range(len(x_shape)) if dim is None else all_dims(dim, len(x_shape), "reduce") or ():
-        n *= x_shape[i]
-    return n
+    return math.prod(x_shape) if dim is None else math.prod(x_shape[i] for i in axes(dim, len(x_shape)))
+
+
+def over(g: Any, n: int) -> Any:
+    """g / n, also where n is more than float16 holds."""
+    return g / n if n < 65504 else g * (1 / n)
 
 
 def wide(x: Any) -> Any:
@@ -125,7 +135,7 @@ class Mean(Function):
         return Sum.oracle(x, dim, keepdim) / count(x.shape, dim)
 
     def dx(g: Any, x_shape: Any, dim: Any, keepdim: bool) -> Any:
-        return repeated(restored(g / count(x_shape, dim), x_shape, dim, keepdim), x_shape)
+        return repeated(restored(over(g, count(x_shape, dim)), x_shape, dim, keepdim), x_shape)
 
 
 class Var(Function):
@@ -150,8 +160,25 @@ class Var(Function):
 
     def dx(g: Any, x: Any, dim: Any, correction: float, keepdim: bool) -> Any:
         n = count(x.shape, dim)
-        scale = 2 / (n - correction) if n > correction else float("nan")
+        scale = 2 / (n - correction) if n > correction else float("inf")
         return restored(g, x.shape, dim, keepdim) * (scale * (x - Mean.apply(x, dim, True)))
+
+
+class Std(Function):
+    """The square root of the variance; the derivative is 0 where all elements are equal (PyTorch)."""
+
+    symbol, domain, rejects = "std", Var.domain, Var.rejects
+
+    def forward(x: Any, dim: Any, correction: float, keepdim: bool) -> Any:
+        return np.sqrt(Var.forward(x, dim, correction, keepdim))
+
+    def oracle(x: Any, dim: Any, correction: float, keepdim: bool) -> Any:
+        return Var.oracle(x, dim, correction, keepdim) ** 0.5
+
+    def dx(g: Any, x: Any, dim: Any, correction: float, out: Any, keepdim: bool) -> Any:
+        zero = raw(out) == 0
+        slope = np.where(zero, 0, g / np.where(zero, 1, 2 * out))
+        return Var.dx(slope, x, dim, correction, keepdim)
 
 
 class Amax(Function):
@@ -160,6 +187,7 @@ class Amax(Function):
     symbol, domain, rejects = "max", (Reals(distinct=True, filled=True), FilledDims, Flag), (*NO_SUCH_DIM, (np.ones((2, 0)), 1, False))
 
     def forward(x: Any, dim: Any, keepdim: bool) -> Any:
+        refuse_empty(x, dim, "amax", ShapeError)
         return np.max(x, axis=all_dims(dim, x.ndim, "amax"), keepdims=keepdim)
 
     def oracle(x: Any, dim: Any, keepdim: bool) -> Any:
@@ -175,6 +203,7 @@ class Amin(Function):
     symbol, domain, rejects = "min", (Reals(distinct=True, filled=True), FilledDims, Flag), Amax.rejects
 
     def forward(x: Any, dim: Any, keepdim: bool) -> Any:
+        refuse_empty(x, dim, "amin", ShapeError)
         return np.min(x, axis=all_dims(dim, x.ndim, "amin"), keepdims=keepdim)
 
     def oracle(x: Any, dim: Any, keepdim: bool) -> Any:
@@ -185,10 +214,24 @@ class Amin(Function):
 
 
 def shared_evenly(g: Any, x: Any, dim: Any, out: Any, keepdim: bool) -> Any:
-    """The gradient of a maximum or minimum: divided among the elements that are equal to it."""
-    ties = raw(x) == restored(raw(out), x.shape, dim, keepdim)
+    """The gradient of a maximum or minimum: divided among the elements that are equal to it, or NaN as it is."""
+    extreme = restored(raw(out), x.shape, dim, keepdim)
+    ties = raw(x) == extreme
+    if np.isnan(extreme).any():
+        ties = ties | np.isnan(raw(x)) & np.isnan(extreme)
     number = np.sum(ties, axis=all_dims(dim, x.ndim, "amax"), keepdims=True)
     return restored(g, x.shape, dim, keepdim) * (ties / number).astype(raw(x).dtype)
+
+
+def refuse_empty(x: Any, dim: Any, name: str, error: type[Exception]) -> None:
+    """Raise where there is no element to choose: `error` over all, DimensionError over a dimension without elements."""
+    if x.size:
+        return
+    if dim is None or dim == ():
+        raise error(f"{name}(): Expected reduction dim to be specified for input.numel() == 0, got shape {x.shape}")
+    for d in (dim,) if isinstance(dim, int) else dim:
+        if not x.shape[one_dim(d, x.ndim, name)]:
+            raise DimensionError(f"{name}(): Expected reduction dim {d} to have non-zero size, got shape {x.shape}")
 
 
 class Logsumexp(Function):
@@ -210,13 +253,21 @@ class Logsumexp(Function):
         return restored(g, x.shape, dim, keepdim) * np.exp(x - restored(out, x.shape, dim, keepdim))
 
 
+def line_of(x: Any, dim: int, name: str) -> int | None:
+    """The axis along which x is normalised, None for a scalar. Raises for integers and for a dim out of range."""
+    axis = one_dim(dim, x.ndim, name)
+    if x.dtype.kind != "f":
+        raise DtypeError(f"{name}: not implemented for {x.dtype}, only for floating point; convert with .float()")
+    return axis if x.ndim else None
+
+
 class Softmax(Function):
     """exp(x) over its sum along dim, shifted by the maximum. Book 3.5."""
 
-    symbol, domain, rejects, to_float = "softmax", (Reals(), Dim), ((np.ones((2, 3)), 2),), True
+    symbol, domain, rejects = "softmax", (Reals(), Dim), ((np.ones((2, 3)), 2), (np.ones(3, int), 0))
 
     def forward(x: Any, dim: int) -> Any:
-        axis = one_dim(dim, x.ndim, "softmax") if x.ndim else None
+        axis = line_of(x, dim, "softmax")
         e = wide(x) - np.max(wide(x), axis=axis, keepdims=True, initial=-np.inf)
         e = np.exp(e)
         return (e / np.sum(e, axis=axis, keepdims=True)).astype(x.dtype, copy=False)[()]
@@ -231,10 +282,10 @@ class Softmax(Function):
 class LogSoftmax(Function):
     """log(softmax(x)) along dim, without forming the softmax."""
 
-    symbol, domain, rejects, to_float = "log_softmax", (Reals(), Dim), ((np.ones((2, 3)), 2),), True
+    symbol, domain, rejects = "log_softmax", (Reals(), Dim), ((np.ones((2, 3)), 2), (np.ones(3, int), 0))
 
     def forward(x: Any, dim: int) -> Any:
-        axis = one_dim(dim, x.ndim, "log_softmax") if x.ndim else None
+        axis = line_of(x, dim, "log_softmax")
         shifted = wide(x) - np.max(wide(x), axis=axis, keepdims=True, initial=-np.inf)
         return (shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))).astype(x.dtype, copy=False)[()]
 
@@ -251,9 +302,9 @@ class Argmax(Function):
     symbol, domain, rejects = "argmax", (Reals(distinct=True, filled=True), FilledDim, Flag), (*NO_SUCH_DIM, (np.ones(0), None, False))
 
     def forward(x: Any, dim: Any, keepdim: bool) -> Any:
-        return np.argmax(
-            x, axis=None if dim is None or not x.ndim else one_dim(dim, x.ndim, "argmax"), keepdims=keepdim
-        )
+        refuse_empty(x, dim, "argmax", DimensionError)
+        axis = None if dim is None else one_dim(dim, x.ndim, "argmax")
+        return np.argmax(x, axis=axis if x.ndim else None, keepdims=keepdim)
 
     def oracle(x: Any, dim: Any, keepdim: bool) -> Any:
         return np.argsort(-x, axis=dim).take(0, axis=dim).reshape(Amax.oracle(x, dim, keepdim).shape) if x.ndim else 0
@@ -265,9 +316,9 @@ class Argmin(Function):
     symbol, domain, rejects = "argmin", (Reals(distinct=True, filled=True), FilledDim, Flag), Argmax.rejects
 
     def forward(x: Any, dim: Any, keepdim: bool) -> Any:
-        return np.argmin(
-            x, axis=None if dim is None or not x.ndim else one_dim(dim, x.ndim, "argmin"), keepdims=keepdim
-        )
+        refuse_empty(x, dim, "argmin", DimensionError)
+        axis = None if dim is None else one_dim(dim, x.ndim, "argmin")
+        return np.argmin(x, axis=axis if x.ndim else None, keepdims=keepdim)
 
     def oracle(x: Any, dim: Any, keepdim: bool) -> Any:
         return Argmax.oracle(-x, dim, keepdim)
@@ -296,9 +347,14 @@ def sum(
     axis: Dimensions = None,
     keepdims: bool = False,
 ) -> Tensor:
-    """The sum over dim (all elements if None). PyTorch: `sum`. Raises DimensionError for a dim out of range."""
-    x = input if dtype is None else cast(input, dtypes.as_numpy(dtype))
-    return Sum.apply(x, _dim_of(dim, axis), keepdim or keepdims)
+    """The sum over dim (all elements if None), of elements first converted to dtype. PyTorch: `sum`.
+
+    Raises DimensionError for a dim out of range.
+    """
+    if dtype is None:
+        return Sum.apply(input, _dim_of(dim, axis), keepdim or keepdims)
+    wanted = dtypes.as_numpy(dtype)
+    return cast(Sum.apply(cast(input, wanted), _dim_of(dim, axis), keepdim or keepdims), wanted)
 
 
 def mean(
@@ -325,11 +381,7 @@ def var(
     axis: Dimensions = None,
 ) -> Tensor:
     """The variance over dim, divided by n - correction (1 by default, 0 if unbiased=False). PyTorch: `var`."""
-    if isinstance(dim, bool):
-        dim, unbiased = None, dim
-    if correction is None:
-        correction = 0 if unbiased is False else 1
-    return Var.apply(input, _dim_of(dim, axis), correction, keepdim)
+    return Var.apply(input, *_var_arguments(dim, unbiased, correction, axis), keepdim)
 
 
 def std(
@@ -342,7 +394,16 @@ def std(
     axis: Dimensions = None,
 ) -> Tensor:
     """The square root of `var`. PyTorch: `std`."""
-    return var(input, dim, unbiased, keepdim, correction=correction, axis=axis).sqrt()
+    return Std.apply(input, *_var_arguments(dim, unbiased, correction, axis), keepdim)
+
+
+def _var_arguments(dim: Any, unbiased: bool | None, correction: float | None, axis: Any) -> tuple[Any, float]:
+    """The dims and the correction that the arguments of var and std say."""
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    if correction is None:
+        correction = 0 if unbiased is False else 1
+    return _dim_of(dim, axis), correction
 
 
 def amax(input: Tensor, dim: Dimensions = (), keepdim: bool = False) -> Tensor:
@@ -376,6 +437,7 @@ def _extreme(x: Any, dim: Any, keepdim: bool, every: Any, where: Any, pair: str)
         return getattr(x, pair)(dim)
     if dim is None:
         return every.apply(x, None, False)
+    refuse_empty(raw(x), dim, pair[:3], ShapeError)
     if not np.ndim(raw(x)):
         one_dim(dim, 0, every.__name__.lower())
         return ValuesIndices(x.clone(), wrap(np.int64(0)))
@@ -385,17 +447,23 @@ def _extreme(x: Any, dim: Any, keepdim: bool, every: Any, where: Any, pair: str)
 
 
 def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False, *, axis: int | None = None) -> Tensor:
-    """The index of the largest element, int64. PyTorch: `argmax`."""
+    """The index of the largest element, int64. PyTorch: `argmax`. Raises DtypeError for booleans."""
+    if raw(input).dtype.kind == "b":
+        raise DtypeError("argmax(): does not support bool input; convert with .int()")
     return Argmax.apply(input, _dim_of(dim, axis), keepdim)
 
 
 def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False, *, axis: int | None = None) -> Tensor:
-    """The index of the smallest element, int64. PyTorch: `argmin`."""
+    """The index of the smallest element, int64. PyTorch: `argmin`. Raises DtypeError for booleans."""
+    if raw(input).dtype.kind == "b":
+        raise DtypeError("argmin(): does not support bool input; convert with .int()")
     return Argmin.apply(input, _dim_of(dim, axis), keepdim)
 
 
 def logsumexp(input: Tensor, dim: Dimensions, keepdim: bool = False) -> Tensor:
-    """log(sum(exp(input))) over dim, stable. PyTorch: `logsumexp`."""
+    """log(sum(exp(input))) over dim, stable. PyTorch: `logsumexp`. Raises TypeError for dim=None."""
+    if dim is None:
+        raise TypeError("logsumexp(): argument 'dim' must be an int or a tuple of ints, not NoneType")
     return Logsumexp.apply(input, dim, keepdim)
 
 
@@ -410,15 +478,19 @@ def log_softmax(input: Tensor, dim: int, dtype: dtypes.dtype | None = None) -> T
 
 
 def all(input: Tensor, dim: Dimensions = None, keepdim: bool = False) -> Tensor:
-    """Whether all elements are true (not zero). PyTorch: `all`."""
-    x = raw(input)
-    return wrap(np.all(x, axis=all_dims(dim, x.ndim, "all"), keepdims=keepdim))
+    """Whether all elements are true (not zero); of uint8 as uint8. PyTorch: `all`."""
+    return _truth(np.all, input, dim, keepdim, "all")
 
 
 def any(input: Tensor, dim: Dimensions = None, keepdim: bool = False) -> Tensor:
-    """Whether any element is true (not zero). PyTorch: `any`."""
+    """Whether any element is true (not zero); of uint8 as uint8. PyTorch: `any`."""
+    return _truth(np.any, input, dim, keepdim, "any")
+
+
+def _truth(function: Callable[..., Any], input: Tensor, dim: Any, keepdim: bool, name: str) -> Tensor:
     x = raw(input)
-    return wrap(np.any(x, axis=all_dims(dim, x.ndim, "any"), keepdims=keepdim))
+    found = x != 0 if dim == () else function(x, axis=all_dims(dim, x.ndim, name), keepdims=keepdim)
+    return wrap(found.astype(np.uint8) if x.dtype == np.uint8 else found)
 
 
 def count_nonzero(input: Tensor, dim: Dimensions = None) -> Tensor:

@@ -3,41 +3,48 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minigrad.domains import Dim, Drawn, Reals, Source
+from minigrad.domains import Dim, Dims, Drawn, Reals, Source
 from minigrad.errors import DimensionError, ShapeError
-from minigrad.function import Function, Several, TensorCore, Variadic, raw
-from minigrad.memory import check_inplace
-from minigrad.ops.reduce import all_dims, one_dim
+from minigrad.function import LEAF, Function, Several, TensorCore, Variadic, is_recording, raw
+from minigrad.memory import check_inplace, wrote
+from minigrad.ops.copy import contiguous
+from minigrad.ops.dims import Shape, filled, one_dim, sizes_of, some_dims
 
 if TYPE_CHECKING:
-    from minigrad.tensor import Tensor
+    from minigrad.tensor import Size, Tensor
 
 __all__ = [
+    "broadcast_shapes",
+    "broadcast_tensors",
     "broadcast_to",
     "cat",
     "chunk",
-    "expand",
+    "concat",
+    "concatenate",
     "flatten",
+    "flip",
+    "moveaxis",
     "movedim",
     "permute",
+    "ravel",
     "reshape",
     "split",
     "squeeze",
     "stack",
+    "swapaxes",
+    "swapdims",
     "t",
     "transpose",
     "unbind",
     "unflatten",
     "unsqueeze",
-    "view",
 ]
-
-Shape = tuple[int, ...]
 
 
 def _regrouped(source: Source, x: Any) -> Shape:
@@ -95,10 +102,9 @@ class Permute(Function):
     rejects = ((np.ones((2, 3)), (0, 0)), (np.ones((2, 3)), (0, 1, 2)))
 
     def forward(x: Any, dims: Shape) -> Any:
-        order = tuple(one_dim(d, x.ndim, "permute") for d in dims)
-        if sorted(order) != list(range(x.ndim)):
+        if len(dims) != x.ndim:
             raise ShapeError(f"permute: dims {dims} must name each of the {x.ndim} dimensions of shape {x.shape} once")
-        return np.transpose(x, order)
+        return np.transpose(x, some_dims(dims, x.ndim, "permute"))
 
     def oracle(x: Any, dims: Shape) -> Any:
         return np.moveaxis(x, dims, range(x.ndim))
@@ -126,7 +132,10 @@ class Expand(Function):
         sizes = tuple(x.shape[i - lead] if n == -1 and i >= lead else n for i, n in enumerate(shape))
         if lead < 0 or -1 in sizes:
             raise ShapeError(f"expand: the expanded size {shape} does not fit a tensor of shape {x.shape}")
-        return np.broadcast_to(x, sizes)
+        out = np.broadcast_to(x, sizes)
+        if isinstance(x, np.ndarray):
+            out.flags.writeable = x.flags.writeable  # writes are refused where they matter, see minigrad.kernels.overlap
+        return out
 
     def oracle(x: Any, shape: Shape) -> Any:
         lead = len(shape) - x.ndim
@@ -139,14 +148,15 @@ class Expand(Function):
 class Squeeze(Function):
     """Dimensions of size 1 dropped: all (dim None), or those in dim that have it. PyTorch: `squeeze`."""
 
-    symbol, is_view, domain, rejects = "squeeze", True, (Reals(), Dim), ((np.ones((2, 3)), 2),)
+    symbol, is_view, domain, rejects = "squeeze", True, (Reals(), Dims), ((np.ones((2, 3)), 2),)
 
     def forward(x: Any, dim: Any) -> Any:
-        dims = all_dims(dim, x.ndim, "squeeze")
-        return np.reshape(x, tuple(n for i, n in enumerate(x.shape) if n != 1 or (dims is not None and i not in dims)))
+        dims = range(x.ndim) if dim is None else some_dims(dim, x.ndim, "squeeze")
+        return np.reshape(x, tuple(n for i, n in enumerate(x.shape) if n != 1 or i not in dims))
 
     def oracle(x: Any, dim: Any) -> Any:
-        return np.squeeze(x, axis=dim) if x.ndim and x.shape[dim] == 1 else x
+        dims = [range(x.ndim)[d] for d in np.atleast_1d(range(x.ndim) if dim is None else dim) if x.ndim]
+        return np.squeeze(x, axis=tuple(int(d) for d in dims if x.shape[d] == 1))
 
     def dx(g: Any, x_shape: Any) -> Any:
         return np.reshape(g, x_shape)
@@ -168,6 +178,51 @@ class Unsqueeze(Function):
 
     def dx(g: Any, x_shape: Any) -> Any:
         return np.reshape(g, x_shape)
+
+
+class Flip(Function):
+    """The order along dims reversed, a copy. PyTorch: `flip`."""
+
+    symbol, domain, rejects = "flip", (Reals(), Drawn(lambda source, x: _distinct(source, x))), ((np.ones(2), (1,)),)
+
+    def forward(x: Any, dims: Shape) -> Any:
+        return np.flip(x, some_dims(dims, x.ndim, "flip") if x.ndim else ()).copy()
+
+    def oracle(x: Any, dims: Shape) -> Any:
+        for d in dims:
+            x = x.take(range(x.shape[d])[::-1], axis=d)
+        return x
+
+    def dx(g: Any, dims: Shape) -> Any:
+        return Flip.apply(g, dims)
+
+
+def _distinct(source: Source, x: Any) -> Shape:
+    return tuple(d - x.ndim if source.choice((True, False)) else d for d in range(x.ndim) if source.choice((True, False)))
+
+
+class Repeat(Function):
+    """x laid side by side, repeats times along each dimension, new ones in front. PyTorch: `repeat`."""
+
+    symbol, rejects = "repeat", ((np.ones((2, 3)), (2,)), (np.ones(2), (-1,)))
+    domain = Reals(), Drawn(lambda source, x: tuple(source.integer(0, 2) for _ in range(x.ndim + source.integer(0, 1))))
+
+    def forward(x: Any, repeats: Shape) -> Any:
+        if len(repeats) < x.ndim or any(n < 0 for n in repeats):
+            raise ShapeError(f"repeat: one number >= 0 for each of the {x.ndim} dimensions of x is needed, got {repeats}")
+        return np.tile(x, repeats)
+
+    def oracle(x: Any, repeats: Shape) -> Any:
+        sizes = (1,) * (len(repeats) - x.ndim) + x.shape
+        x = x.reshape(sizes)
+        for d, n in enumerate(repeats):
+            x = x.take(np.arange(n * sizes[d]) % max(1, sizes[d]), axis=d)
+        return x
+
+    def dx(g: Any, x_shape: Any, repeats: Shape) -> Any:
+        sizes = (1,) * (len(repeats) - len(x_shape)) + x_shape
+        pairs = [k for pair in zip(repeats, sizes, strict=True) for k in pair]
+        return np.reshape(np.sum(np.reshape(g, tuple(pairs)), axis=tuple(range(0, len(pairs), 2))), x_shape)
 
 
 class Cat(Variadic):
@@ -275,63 +330,25 @@ class Unbind(Several):
 # ------------------------------------------------------------------ functions
 
 
-def sizes_of(shape: tuple[Any, ...]) -> Shape:
-    """The sizes given as f(2, 3), f((2, 3)) or f(torch-like Size)."""
-    if len(shape) == 1 and not isinstance(shape[0], (int, np.integer)) and not isinstance(shape[0], TensorCore):
-        shape = tuple(shape[0])
-    return tuple(int(n) for n in shape)
-
-
-def filled(shape: Shape, size: int, name: str) -> Shape:
-    """shape with its -1 worked out. Raises ShapeError if it cannot hold `size` elements."""
-    known = math.prod(n for n in shape if n != -1)
-    unknown = shape.count(-1)
-    if unknown > 1:
-        raise ShapeError(f"{name}: only one dimension of shape {shape} can be -1 and inferred")
-    if any(n < -1 for n in shape):
-        raise ShapeError(f"{name}: invalid shape dimension in {shape}; sizes are >= 0, or -1 once")
-    if unknown and known and size % known == 0:
-        return tuple(size // known if n == -1 else n for n in shape)
-    if unknown or known != size:
-        raise ShapeError(f"{name}: shape {shape} is invalid for input of size {size}")
-    return shape
-
-
-def reshape(input: Tensor, *shape: Any) -> Tensor:
+def reshape(input: Tensor, shape: Sequence[int]) -> Tensor:
     """input with another shape, one size may be -1; a view where possible. PyTorch: `reshape`."""
-    return Reshape.apply(input, filled(sizes_of(shape), raw(input).size, "reshape"))
+    sizes = sizes_of((), tuple_of("reshape", shape), "reshape")
+    return Reshape.apply(input, filled(sizes, raw(input).size, "reshape"))
 
 
-def view(input: Tensor, *shape: Any) -> Tensor:
-    """As `reshape`, but always a view: raises RuntimeError where the memory does not allow one. PyTorch: `view`."""
-    if len(shape) == 1 and not isinstance(shape[0], (int, np.integer, tuple, list)):
-        return input.to(shape[0]) if input.dtype == shape[0] else _reinterpret(input, shape[0])
-    out = Reshape.apply(input, filled(sizes_of(shape), raw(input).size, "view"))
-    if out._data.size and not np.may_share_memory(out._data, raw(input)):
-        raise RuntimeError(
-            "view size is not compatible with input tensor's size and stride (at least one dimension spans across two "
-            f"contiguous subspaces): {tuple(input.shape)} with strides {input.stride()}. Use .reshape(...) instead."
-        )
-    return out
-
-
-def _reinterpret(x: Any, dtype: Any) -> Any:
-    from minigrad.dtypes import as_numpy
-    from minigrad.memory import detached
-
-    out = detached(x)
-    out._data = out._data.view(as_numpy(dtype))
-    return out
+def ravel(input: Tensor) -> Tensor:
+    """All elements as a vector. PyTorch: `ravel`."""
+    return reshape(input, (-1,))
 
 
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """The dimensions start_dim to end_dim made one. PyTorch: `flatten`."""
     shape = raw(input).shape
     start, end = one_dim(start_dim, len(shape), "flatten"), one_dim(end_dim, len(shape), "flatten")
-    if not shape:
-        return Reshape.apply(input, (1,))
     if start > end:
         raise RuntimeError(f"flatten() has invalid args: start_dim {start_dim} cannot come after end_dim {end_dim}")
+    if start == end and shape:
+        return input
     return Reshape.apply(input, (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
 
 
@@ -339,6 +356,8 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     """One dimension made several, one size may be -1. PyTorch: `unflatten`."""
     shape = raw(input).shape
     d = one_dim(dim, len(shape), "unflatten")
+    if not sizes:
+        raise RuntimeError("unflatten: sizes must be non-empty")
     return Reshape.apply(input, (*shape[:d], *filled(tuple(sizes), shape[d], "unflatten"), *shape[d + 1 :]))
 
 
@@ -357,6 +376,9 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     return Transpose.apply(input, dim0, dim1)
 
 
+swapaxes = swapdims = transpose
+
+
 def t(input: Tensor) -> Tensor:
     """The transpose of a matrix; vectors and scalars as they are. PyTorch: `t`."""
     if raw(input).ndim > 2:
@@ -364,50 +386,63 @@ def t(input: Tensor) -> Tensor:
     return Transpose.apply(input, 0, -1)
 
 
-def permute(input: Tensor, *dims: Any) -> Tensor:
+def permute(input: Tensor, dims: Sequence[int]) -> Tensor:
     """The dimensions in another order, a view. PyTorch: `permute`."""
-    return Permute.apply(input, sizes_of(dims))
+    return Permute.apply(input, sizes_of((), tuple_of("permute", dims), "permute"))
 
 
-def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
-    """Dimensions moved to other places, a view. PyTorch: `movedim`."""
-    order = np.moveaxis(np.empty((1,) * raw(input).ndim), source, destination)
-    del order
-    axes = list(range(raw(input).ndim))
-    sources = [source] if isinstance(source, int) else list(source)
-    targets = [destination] if isinstance(destination, int) else list(destination)
-    sources, targets = (
-        [one_dim(d, len(axes), "movedim") for d in sources],
-        [one_dim(d, len(axes), "movedim") for d in targets],
-    )
-    rest = [d for d in axes if d not in sources]
-    for place, d in sorted(zip(targets, sources, strict=True)):
-        rest.insert(place, d)
-    return Permute.apply(input, tuple(rest))
+def movedim(input: Tensor, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
+    """Dimensions moved to other places, the rest in their order, a view. PyTorch: `movedim`."""
+    ndim = raw(input).ndim
+    sources, places = some_dims(source, ndim, "movedim"), some_dims(destination, ndim, "movedim")
+    if len(sources) != len(places):
+        raise RuntimeError(f"movedim: source {source} and destination {destination} must name as many dimensions")
+    order = [d for d in range(ndim) if d not in sources]
+    for place, d in sorted(zip(places, sources, strict=True)):
+        order.insert(place, d)
+    return Permute.apply(input, tuple(order) if ndim else ())
 
 
-def expand(input: Tensor, *sizes: Any) -> Tensor:
-    """Sizes of 1 repeated without copying; -1 keeps a size. PyTorch: `expand`."""
-    return Expand.apply(input, sizes_of(sizes))
+moveaxis = movedim
 
 
 def broadcast_to(input: Tensor, size: Sequence[int]) -> Tensor:
-    """`expand`. PyTorch: `broadcast_to`."""
-    return Expand.apply(input, tuple(size))
+    """Sizes of 1 repeated without copying. PyTorch: `broadcast_to`."""
+    return Expand.apply(input, sizes_of((), tuple_of("broadcast_to", size), "broadcast_to"))
+
+
+def broadcast_shapes(*shapes: Any) -> Size:
+    """The shape in which tensors of these shapes meet. PyTorch: `broadcast_shapes`."""
+    from minigrad.tensor import Size
+
+    try:
+        return Size(np.broadcast_shapes(*shapes))
+    except ValueError as error:
+        raise ShapeError(f"broadcast_shapes: {error}") from None
+
+
+def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
+    """The tensors expanded to the shape in which they meet. PyTorch: `broadcast_tensors`."""
+    shape = broadcast_shapes(*(raw(x).shape for x in tensors))
+    return tuple(Expand.apply(x, tuple(shape)) for x in tensors)
+
+
+def flip(input: Tensor, dims: int | Sequence[int]) -> Tensor:
+    """A copy with the order along dims reversed. PyTorch: `flip`."""
+    return Flip.apply(input, tuple(dims) if isinstance(dims, (tuple, list)) else (dims,))
 
 
 def cat(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -> Tensor:
     """Tensors joined along dim. PyTorch: `cat`. Raises ShapeError unless all other sizes are equal."""
-    return Cat.apply(_dim(dim, axis), *listed(tensors, "cat"))
+    return Cat.apply(dim if axis is None else axis, *listed(tensors, "cat"))
+
+
+concat = concatenate = cat
 
 
 def stack(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -> Tensor:
     """Tensors of one shape joined along a new dim. PyTorch: `stack`. Raises ShapeError if shapes differ."""
-    return Stack.apply(_dim(dim, axis), *listed(tensors, "stack"))
-
-
-def _dim(dim: int, axis: int | None) -> int:
-    return dim if axis is None else axis
+    return Stack.apply(dim if axis is None else axis, *listed(tensors, "stack"))
 
 
 def listed(tensors: Any, name: str) -> Sequence[Any]:
@@ -423,24 +458,31 @@ def listed(tensors: Any, name: str) -> Sequence[Any]:
     return tensors
 
 
+def tuple_of(name: str, sizes: Any) -> Any:
+    if not isinstance(sizes, (tuple, list)):
+        raise TypeError(f"{name}(): expected a tuple of ints, got {sizes!r:.60}")
+    return sizes
+
+
 def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
     """Parts of one size (the last may be smaller), or of the given sizes, along dim; views. PyTorch: `split`."""
-    length = raw(tensor).shape[one_dim(dim, raw(tensor).ndim, "split")] if raw(tensor).ndim else 0
-    sizes = split_size_or_sections
+    shape, sizes = raw(tensor).shape, split_size_or_sections
+    length = shape[one_dim(dim, len(shape), "split")] if shape else 0
     if isinstance(sizes, (int, np.integer)):
         if sizes < 0 or (sizes == 0 and length):
             raise RuntimeError(f"split: split_size must be positive, not {sizes}")
-        sizes = [int(sizes)] * (length // sizes) + ([length % sizes] if length % sizes else []) if length else [0]
+        sizes = [min(sizes, length - start) for start in range(0, length, sizes)] if length else [0]
     parts: tuple[Tensor, ...] = Split.apply(tensor, tuple(sizes), dim)
     return parts
 
 
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """At most `chunks` parts of equal size (the last may be smaller) along dim; views. PyTorch: `chunk`."""
-    if chunks <= 0:
-        raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
-    length = raw(input).shape[one_dim(dim, raw(input).ndim, "chunk")]
-    return split(input, -(-length // chunks) or 1, dim)
+    shape = raw(input).shape
+    if not shape or chunks <= 0:
+        raise RuntimeError(f"chunk expects chunks > 0 and at least 1 dimension, got {chunks} of shape {tuple(shape)}")
+    length = shape[one_dim(dim, len(shape), "chunk")]
+    return split(input, -(-length // chunks) if length else [0] * chunks, dim)
 
 
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
@@ -450,15 +492,65 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
 
 
 class ShapeMethods:
-    """The functions above as methods of Tensor."""
+    """The functions above, and what PyTorch has only as methods."""
 
     __slots__ = ()
     _data: Any
 
-    reshape, view, flatten, unflatten = reshape, view, flatten, unflatten
-    squeeze, unsqueeze, transpose, swapaxes, t = squeeze, unsqueeze, transpose, transpose, t
-    permute, movedim, expand, broadcast_to = permute, movedim, expand, broadcast_to
-    split, chunk, unbind = split, chunk, unbind
+    ravel, flatten, unflatten = ravel, flatten, unflatten
+    squeeze, unsqueeze, transpose, swapaxes, swapdims, t = squeeze, unsqueeze, transpose, transpose, transpose, t
+    movedim, moveaxis, broadcast_to, chunk, unbind = movedim, movedim, broadcast_to, chunk, unbind
+
+    def reshape(self, *sizes: Any, shape: Any = None) -> Tensor:
+        """Another shape, one size may be -1; a view where possible. PyTorch: `Tensor.reshape`."""
+        return Reshape.apply(self, filled(sizes_of(sizes, shape, "reshape"), self._data.size, "reshape"))
+
+    def view(self, *sizes: Any, size: Any = None, dtype: Any = None) -> Tensor:
+        """As `reshape`, but always a view: raises RuntimeError where the memory does not allow one.
+
+        With a dtype the same bytes as elements of that type. PyTorch: `Tensor.view`.
+        """
+        if dtype is not None or len(sizes) == 1 and not isinstance(sizes[0], (int, np.integer, tuple, list, TensorCore)):
+            return reinterpreted(self, sizes[0] if dtype is None else dtype)
+        out = Reshape.apply(self, filled(sizes_of(sizes, size, "view"), self._data.size, "view"))
+        if out._data.size and not np.may_share_memory(out._data, self._data):
+            raise RuntimeError(
+                "view size is not compatible with input tensor's size and stride (at least one dimension spans across "
+                f"two contiguous subspaces): {self._data.shape} with strides {self.stride()}. Use .reshape(...) instead."
+            )
+        return out
+
+    def permute(self, *sizes: Any, dims: Any = None) -> Tensor:
+        """The dimensions in another order, a view. PyTorch: `Tensor.permute`."""
+        return Permute.apply(self, sizes_of(sizes, dims, "permute"))
+
+    def expand(self, *sizes: Any, size: Any = None, implicit: bool = False) -> Tensor:
+        """Sizes of 1 repeated without copying; -1 keeps a size. PyTorch: `Tensor.expand`."""
+        return Expand.apply(self, sizes_of(sizes, size, "expand"))
+
+    def repeat(self, *sizes: Any, repeats: Any = None) -> Tensor:
+        """Copies side by side, so many times along each dimension. PyTorch: `Tensor.repeat`."""
+        return Repeat.apply(self, sizes_of(sizes, repeats, "repeat"))
+
+    def flip(self, *sizes: Any, dims: Any = None) -> Tensor:
+        """A copy with the order along dims reversed. PyTorch: `Tensor.flip`."""
+        return Flip.apply(self, sizes_of(sizes, dims, "flip"))
+
+    def split(self, split_size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
+        """Parts of one size (the last may be smaller), or of the given sizes; views. PyTorch: `Tensor.split`."""
+        return split(self, split_size, dim)  # type: ignore[arg-type]
+
+    def view_as(self, other: Tensor) -> Tensor:
+        """A view with other's shape."""
+        return self.view(other.shape)
+
+    def reshape_as(self, other: Tensor) -> Tensor:
+        """Reshaped to other's shape."""
+        return self.reshape(other.shape)
+
+    def expand_as(self, other: Tensor) -> Tensor:
+        """Expanded to other's shape."""
+        return self.expand(other.shape)
 
     @property
     def T(self) -> Tensor:
@@ -466,51 +558,70 @@ class ShapeMethods:
         return Permute.apply(self, tuple(range(self._data.ndim))[::-1])
 
     @property
+    def H(self) -> Tensor:
+        """The transpose of a matrix. Raises RuntimeError for other numbers of dimensions, 0 excepted."""
+        if self._data.ndim not in (0, 2):
+            raise RuntimeError(f"tensor.H is only supported on matrices, got a {self._data.ndim}-d tensor")
+        return Transpose.apply(self, 0, -1)
+
+    @property
     def mT(self) -> Tensor:
-        """The last two dimensions exchanged."""
+        """The last two dimensions exchanged. Raises RuntimeError if there are fewer."""
+        if self._data.ndim < 2:
+            raise RuntimeError(f"tensor.mT is only supported on matrices and batches of them, got {self._data.ndim}-d")
         return Transpose.apply(self, -2, -1)
-
-    def view_as(self, other: Tensor) -> Tensor:
-        """A view with other's shape."""
-        return view(self, other.shape)  # type: ignore[arg-type]
-
-    def reshape_as(self, other: Tensor) -> Tensor:
-        """Reshaped to other's shape."""
-        return reshape(self, other.shape)  # type: ignore[arg-type]
-
-    def expand_as(self, other: Tensor) -> Tensor:
-        """Expanded to other's shape."""
-        return expand(self, other.shape)  # type: ignore[arg-type]
-
-    def contiguous(self) -> Tensor:
-        """self if its memory is in C order, else a copy that is."""
-        from minigrad.ops.copy import Clone
-
-        if self.is_contiguous():
-            return self  # type: ignore[return-value]
-        out: Tensor = Clone.apply(self)
-        out._data = np.ascontiguousarray(out._data)
-        return out
 
     def is_contiguous(self) -> bool:
         """Whether the memory is in C order."""
         return not self._data.ndim or bool(self._data.flags.c_contiguous)
 
+    def contiguous(self) -> Tensor:
+        """self if its memory is in C order, else a copy that is."""
+        return self if self.is_contiguous() else contiguous(self)  # type: ignore[arg-type, return-value]
+
     def stride(self, dim: int | None = None) -> Any:
         """The steps in memory, in elements, from one index to the next along each dimension."""
         steps = tuple(s // self._data.itemsize for s in self._data.strides)
-        return steps if dim is None else steps[dim]
+        return steps if dim is None else steps[one_dim(dim, len(steps), "stride")]
 
-    def squeeze_(self, dim: int | None = None) -> Tensor:
+    def squeeze_(self, dim: int | tuple[int, ...] | None = None) -> Tensor:
         """`squeeze` in place: the same tensor with another shape."""
-        return _reshaped_inplace(self, squeeze(self, dim), "squeeze_")  # type: ignore[arg-type]
+        return become(self, Squeeze, (dim,))
 
     def unsqueeze_(self, dim: int) -> Tensor:
         """`unsqueeze` in place: the same tensor with another shape."""
-        return _reshaped_inplace(self, unsqueeze(self, dim), "unsqueeze_")  # type: ignore[arg-type]
+        return become(self, Unsqueeze, (dim,))
+
+    def transpose_(self, dim0: int, dim1: int) -> Tensor:
+        """`transpose` in place: the same tensor with another shape."""
+        return become(self, Transpose, (dim0, dim1))
+
+    def t_(self) -> Tensor:
+        """`t` in place: the same tensor with another shape."""
+        t(self)  # type: ignore[arg-type]
+        return become(self, Transpose, (0, -1))
 
 
-def _reshaped_inplace(x: Any, out: Any, name: str) -> Any:
+def become(x: Any, operation: type[Function], static: tuple[Any, ...]) -> Any:
+    """x in place as the view that the operation takes of it. Raises RuntimeError if others share the memory as it was."""
+    name = f"{operation.__name__.lower()}_"
     check_inplace(x, name)
-    x._data, x._node, x._alias = out._data, out._node, None if out._alias.base is x else out._alias
+    alias = x._alias
+    is_base = alias is None or alias.base is None
+    if alias is not None and is_base and sys.getrefcount(alias.version) > 2 + knows(x._node, alias.version):
+        raise RuntimeError(f"{name}: the tensor has views, which would lose their place in it; take a new view instead")
+    out = operation.apply(x, *static)
+    if not is_recording() and isinstance(x._node, Function):
+        raise RuntimeError(f"{name}: the shape of a result cannot change under no_grad(); use detach() first")
+    wrote(x)
+    if not is_base:
+        x._alias = out._alias
+    x._alias.synced = x._alias.version.stamp
+    x._data = out._data
+    if x._node is not LEAF:
+        x._node = out._node
     return x
+
+
+def knows(node: Any, version: Any) -> bool:
+    return isinstance(node, Function) and node.extra is not None and node.extra.version is version

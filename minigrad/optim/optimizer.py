@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from minigrad.function import user_frame
 from minigrad.modes import enable_grad
 from minigrad.nn.parameter import clear_grad
 from minigrad.tensor import Tensor, tensor, wrap
@@ -125,6 +126,7 @@ class Optimizer:
         maximize, decay = group["maximize"], float(group["weight_decay"])
         if group.get("decoupled_weight_decay"):
             decay = 0.0
+        frame = user_frame()
         for p in group["params"]:
             if p._grad is None:
                 continue
@@ -138,7 +140,7 @@ class Optimizer:
                     np.negative(changed if decay else grad, out=changed)
                 grad = changed
             yield p, array, grad, self.scratch(array)
-            p._wrote()
+            p._wrote(frame)
 
     def scratch(self, like: Array, purpose: str = "") -> Array:
         """An array of this shape and dtype to write into: the same memory for all parameters, so that it stays cached."""

@@ -44,8 +44,10 @@ def story(lib: Any, register: Any, *, requires_grad: bool = True, several: bool 
     x = lib.tensor([1.0, 4.0]).requires_grad_(requires_grad)
     out = module(x, 5, shift=0.5)
     total = (out[0].sum() + out[2].sum()) if several else out.sum()
-    total.backward()
-    return plain([seen, out, x.grad, module.weight.grad])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        total.backward()
+    return plain([seen, out, x.grad, module.weight.grad, [str(w.message)[:30] for w in caught]])
 
 
 def note(seen: list[Any], name: str, answer: Any = None) -> Any:
@@ -219,6 +221,13 @@ def test_answers_of_the_wrong_form_raise() -> None:
         out = net(x)
     with pytest.raises(RuntimeError, match="invalid number of grad_output, got 0, but expected 1"):
         out.sum().backward()
+
+
+def test_a_gradient_for_inputs_that_want_none_raises() -> None:
+    net = nn.Linear(1, 1)
+    net.register_full_backward_hook(lambda m, gi, go: (minigrad.ones(1),))
+    with pytest.warns(UserWarning, match="no inputs of Linear"), pytest.raises(RuntimeError, match="always return None"):
+        net(minigrad.ones(1)).sum().backward()
 
 
 class Named(nn.Module):

@@ -49,7 +49,12 @@ OPERATORS = {
 
 @pytest.mark.parametrize("name", UNARY)
 def test_unary(same: Any, name: str) -> None:
-    for x in (*EVERY, *(np.asarray(sample(d, True)) for d in DTYPES), np.zeros((0, 2), np.float32), np.zeros((0,), bool)):
+    for x in (
+        *EVERY,
+        *(np.asarray(sample(d, True)) for d in DTYPES),
+        np.zeros((0, 2), np.float32),
+        np.zeros((0,), bool),
+    ):
         same(lambda m, x: getattr(m, name)(x), x)
         same(lambda m, x: getattr(x, name)(), x)
 

@@ -13,11 +13,12 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     `weight` (in,) gives (*), and a bias of another shape broadcasts. Raises ShapeError if the shapes do not fit,
     DtypeError if input and weight differ in dtype.
     """
-    if input.dtype is not weight.dtype or bias is not None and bias.dtype is not input.dtype:
+    x, w, b = input._data, weight._data, None if bias is None else bias._data
+    if x.dtype != w.dtype or b is not None and b.dtype != x.dtype:
         operands = ", ".join(describe(t) for t in (input, weight, bias) if t is not None)
         raise DtypeError(f"linear: expected input, weight and bias to have the same dtype, got {operands}")
-    if weight.ndim == 2 and input.ndim:
-        fits = bias is None or bias.shape == weight.shape[:1]
+    if w.ndim == 2 and x.ndim:
+        fits = b is None or b.shape == w.shape[:1]
         out: Tensor = Linear.apply(input, weight, bias if fits else None)
         return out if fits or bias is None else out + bias.expand(out.shape)
     if not input.ndim or not weight.ndim:

@@ -171,6 +171,23 @@ def cross_entropy(
     probabilities of the input's shape ('mean' then divides by the number of distributions). `label_smoothing` in [0, 1]
     mixes the target with the uniform distribution. Raises as `nll_loss`. Book 4.2.2, 5.6.3.
     """
+    x, classes_wanted = input._data, target._data
+    if (
+        x.ndim == 2
+        and x.shape[:1] == classes_wanted.shape != (0,)
+        and classes_wanted.dtype.kind in "iu"
+        and x.dtype.kind == "f"
+        and weight is size_average is reduce is None
+        and reduction == "mean"
+        and label_smoothing == 0
+        and ignore_index < 0
+        and target.dtype in (int64, uint8)
+    ):  # what nearly every training step asks for, before the checks that it does not need
+        try:
+            mean: Tensor = CrossEntropy.apply(input, target, len(x))
+            return mean
+        except IndexError:
+            pass  # some targets are ignored or out of bounds: the general form below knows which
     reduction = legacy_reduction(size_average, reduce, reduction)
     check_reduction(reduction)
     if not 0 <= label_smoothing <= 1:
@@ -179,13 +196,6 @@ def cross_entropy(
     if input.shape == target.shape:
         return _soft_cross_entropy(input, target, weight, ignore_index, reduction, label_smoothing)
     check_classes("cross_entropy", input, target)
-    plain = weight is None and label_smoothing == 0 and ignore_index < 0
-    if plain and reduction != "none" and input.dim() == 2 and len(target):
-        try:
-            fused: Tensor = CrossEntropy.apply(input, target, len(target) if reduction == "mean" else 1)
-            return fused
-        except IndexError:
-            pass  # some targets are ignored or out of bounds: the general form below knows which
     log_probabilities = input.log_softmax(dim)
     picked, factors = pick(log_probabilities, target, weight, ignore_index)
     loss = weighted(picked, factors, reduction)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 import numpy as np
 
 from minigrad.dtypes import float64
-from minigrad.ops.create import multinomial
+from minigrad.ops.sampling import multinomial
 from minigrad.random import Generator, any_integers, current, integers, permutation
 from minigrad.tensor import as_tensor
 
