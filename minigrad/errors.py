@@ -15,7 +15,7 @@ class DtypeError(NotImplementedError, TypeError):
     """Element types that do not fit the operation."""
 
 
-class DimensionError(IndexError):
+class DimensionError(IndexError, RuntimeError):
     """A dimension that the tensor does not have."""
 
 

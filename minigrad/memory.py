@@ -29,6 +29,7 @@ from minigrad.function import (
     user_frame,
     wrap,
 )
+from minigrad.kernels.overlap import overlaps_itself, overlaps_partly
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
@@ -146,6 +147,12 @@ def inplace(operation: Any, t: Any, *args: Any, name: str = "") -> Any:
     name = name or f"{operation.__name__.lower()}_"
     check_inplace(t, name)
     buffer = t._buffer()
+    for a in args:
+        if isinstance(a, TensorCore) and overlaps_partly(buffer, a._data):
+            raise RuntimeError(
+                f"{name}: unsupported operation: some elements of the input and of the tensor that is written share one "
+                "memory location; clone() the input first"
+            )
     source = t
     if is_recording() and any(isinstance(a, TensorCore) and edge_of(a) is not None for a in (t, *args)):
         # A rule that reads what is about to be overwritten saves a copy of it.
@@ -170,7 +177,7 @@ def store(t: Any, buffer: Any, out: Any, name: str) -> None:
             f"{name}: result type {data.dtype} can't be cast to the desired output type {buffer.dtype} "
             f"of {describe(t)}; use the operation without the underscore, or convert first"
         )
-    if not buffer.flags.writeable:
+    if not buffer.flags.writeable or overlaps_itself(buffer):
         raise RuntimeError(
             f"{name}: unsupported operation: the buffer of {describe(t)} cannot be written, since several elements "
             "share one memory location (expand) or its array is read-only. clone() it first."

@@ -95,7 +95,7 @@ def overwrite(x: Any, source: Any, name: str) -> Any:
     buffer, value = x._buffer(), raw(source)
     if not buffer.flags.writeable:
         raise RuntimeError(f"{name}: the array of {describe(x)} is read-only; clone() the tensor first")
-    if np.ndim(value) and (overlaps_itself(buffer) or overlaps_partly(buffer, value)):
+    if np.ndim(value) and value is not buffer and (overlaps_itself(buffer) or overlaps_partly(buffer, value)):
         raise RuntimeError(
             f"{name}: unsupported operation: several elements of {describe(x)}, or elements of it and of what is written "
             "into it, share one memory location (expand, or views of one tensor). clone() it first."

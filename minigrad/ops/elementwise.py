@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
 
+from minigrad import dtypes
 from minigrad.domains import Booleans, Drawn, Reals
 from minigrad.errors import DtypeError, describe
-from minigrad.function import Binary, Function, TensorCore, Unary, cast, raw, wrap
+from minigrad.function import UFUNCS, Binary, Function, TensorCore, Unary, cast, raw, wrap
 from minigrad.memory import inplace
 
 if TYPE_CHECKING:
@@ -96,8 +97,8 @@ class Div(Binary):
     def dx(g: Any, y: Any) -> Any:
         return g / y
 
-    def dy(g: Any, y: Any, out: Any) -> Any:
-        return -g * (out / y)
+    def dy(g: Any, x: Any, y: Any) -> Any:
+        return -g * (x / y / y)  # not the saved result, which programs write into: y = x / n; y += 1
 
 
 class Pow(Binary):
@@ -109,8 +110,8 @@ class Pow(Binary):
     def dx(g: Any, x: Any, y: Any) -> Any:
         if isinstance(y, (int, float)):
             return g * (y * x ** (y - 1)) if y else g * 0
-        zero = np.logical_and(raw(x) == 0, raw(y) == 0)
-        return g * (y * np.where(zero, 1, x) ** (y - 1))
+        one = np.logical_and(raw(y) == 0, np.logical_not(np.abs(raw(x)) > 0))  # the power is 1 there, 0 and NaN included
+        return g * (y * np.where(one, 1, x) ** (y - 1))
 
     def dy(g: Any, x: Any, y: Any, out: Any) -> Any:
         if isinstance(x, (int, float)):
@@ -146,35 +147,33 @@ class FloorDivide(Binary):
         return g * 0
 
 
-def tie_halves(g: Any, wins: Any, ties: Any) -> Any:
-    """g where one argument wins, g / 2 where both are equal, 0 elsewhere."""
-    return np.where(ties, g / 2, np.where(wins, g, 0))
+def share(g: Any, lost: Any, tied: Any) -> Any:
+    """The part of g that goes to one of two rivals: none if it lost, half if both are equal, else all, NaN included."""
+    return (np.logical_not(lost) - np.multiply(tied, 0.5)).astype(raw(g).dtype)
 
 
 class Maximum(Binary):
     """The larger of x and y; equal elements share the gradient in halves (PyTorch). NaN wins."""
 
-    symbol, forward, rejects = "max", np.maximum, MISMATCHED
-    domain = Reals(), Reals()
+    symbol, forward, domain, rejects = "max", np.maximum, (Reals(), Reals()), MISMATCHED
 
     def dx(g: Any, x: Any, y: Any) -> Any:
-        return tie_halves(g, x > y, x == y)
+        return g * share(g, raw(x) < raw(y), raw(x) == raw(y))
 
     def dy(g: Any, x: Any, y: Any) -> Any:
-        return tie_halves(g, y > x, x == y)
+        return g * share(g, raw(y) < raw(x), raw(x) == raw(y))
 
 
 class Minimum(Binary):
     """The smaller of x and y; equal elements share the gradient in halves (PyTorch). NaN wins."""
 
-    symbol, forward, rejects = "min", np.minimum, MISMATCHED
-    domain = Reals(), Reals()
+    symbol, forward, domain, rejects = "min", np.minimum, (Reals(), Reals()), MISMATCHED
 
     def dx(g: Any, x: Any, y: Any) -> Any:
-        return tie_halves(g, x < y, x == y)
+        return g * share(g, raw(x) > raw(y), raw(x) == raw(y))
 
     def dy(g: Any, x: Any, y: Any) -> Any:
-        return tie_halves(g, y < x, x == y)
+        return g * share(g, raw(y) > raw(x), raw(x) == raw(y))
 
 
 class Neg(Unary):
@@ -187,21 +186,29 @@ class Neg(Unary):
 
 
 class Abs(Unary):
-    """|x|; the derivative at 0 is 0."""
+    """|x|; the derivative at 0 and at NaN is 0 (PyTorch)."""
 
     symbol, forward, domain = "abs", np.absolute, (Reals(avoid=(0,)),)
 
     def dx(g: Any, x: Any) -> Any:
-        return g * np.sign(x)
+        return g * Sign.apply(x)
 
 
 class Sign(Unary):
-    """-1, 0 or 1; its derivative is 0."""
+    """-1, 0 or 1, for NaN 0 (PyTorch); its derivative is 0."""
 
-    symbol, forward, domain = "sign", np.sign, (Reals(avoid=(0,)),)
+    symbol, domain, oracle = "sign", (Reals(avoid=(0,)),), np.sign
+
+    def forward(x: Any) -> Any:
+        if x.dtype.kind == "f":
+            return np.sign(np.where(x == x, x, x.dtype.type(0)))[()]
+        return np.sign(x) if x.dtype.kind != "b" else +x
 
     def dx(g: Any) -> Any:
         return g * 0
+
+
+UFUNCS[np.sign] = Sign
 
 
 class Floor(Unary):
@@ -311,7 +318,7 @@ class Sigmoid(Unary):
 
 
 class Relu(Unary):
-    """max(x, 0); the derivative at 0 is 0. Book 5.5.1."""
+    """max(x, 0); the derivative at 0 is 0, at NaN 1 (PyTorch). Book 5.5.1."""
 
     symbol, domain = "relu", (Reals(avoid=(0,)),)
 
@@ -322,7 +329,7 @@ class Relu(Unary):
         return np.where(x > 0, x, 0)
 
     def dx(g: Any, out: Any) -> Any:
-        return g * (out > 0)
+        return g * (out != 0)
 
 
 class Clamp(Function):
@@ -387,12 +394,21 @@ class Where(Function):
 
 def add(input: Operand, other: Operand, *, alpha: float = 1) -> Tensor:
     """input + alpha * other. PyTorch: `add`. Raises ShapeError if the shapes do not broadcast."""
-    return Add.apply(input, other if alpha == 1 else Mul.apply(other, alpha))
+    return Add.apply(input, other if alpha == 1 else _scaled(input, other, alpha))
 
 
 def sub(input: Operand, other: Operand, *, alpha: float = 1) -> Tensor:
     """input - alpha * other. PyTorch: `sub`. Raises ShapeError if the shapes do not broadcast."""
-    return Sub.apply(input, other if alpha == 1 else Mul.apply(other, alpha))
+    return Sub.apply(input, other if alpha == 1 else _scaled(input, other, alpha))
+
+
+def _scaled(input: Any, other: Any, alpha: float) -> Any:
+    if isinstance(alpha, float) and dtypes.common((raw(input), raw(other))).kind != "f":
+        raise RuntimeError(
+            f"For integral input tensors, argument alpha must not be a floating point number: {alpha} for "
+            f"{describe(input)}, {describe(other)}"
+        )
+    return other * alpha
 
 
 def mul(input: Operand, other: Operand) -> Tensor:
@@ -483,7 +499,7 @@ def abs(input: Tensor) -> Tensor:
 
 def sign(input: Tensor) -> Tensor:
     """-1, 0 or 1. PyTorch: `sign`."""
-    return input.clone() if raw(input).dtype.kind == "b" else Sign.apply(input)
+    return Sign.apply(input)
 
 
 def floor(input: Tensor) -> Tensor:
@@ -555,7 +571,12 @@ def relu(input: Tensor) -> Tensor:
 
 
 def clamp(input: Tensor, min: Operand | None = None, max: Operand | None = None) -> Tensor:
-    """input limited to [min, max]; where min > max, max. PyTorch: `clamp`. Raises RuntimeError without either bound."""
+    """input limited to [min, max]; where min > max, max. PyTorch: `clamp`.
+
+    The bounds are both numbers or both tensors; raises RuntimeError without either.
+    """
+    if None not in (bounds := [b if b is None else isinstance(b, TensorCore) for b in (min, max)]) and len(set(bounds)) > 1:
+        raise TypeError(f"clamp: min and max must both be tensors or both be numbers, got {describe(min)}, {describe(max)}")
     return Clamp.apply(input, min, max)
 
 
@@ -563,10 +584,15 @@ def where(condition: Tensor, input: Operand | None = None, other: Operand | None
     """input where condition, else other; with the condition alone its `nonzero(as_tuple=True)`. PyTorch: `where`."""
     if input is None and other is None:
         return condition.nonzero(as_tuple=True)
-    if not isinstance(condition, (TensorCore, np.ndarray, np.generic)):
-        raise TypeError(f"where: condition must be a boolean tensor, got {describe(condition)}")
+    if not isinstance(condition, (TensorCore, np.ndarray, np.generic)) or input is None or other is None:
+        given = f"{describe(condition)}, {describe(input)}, {describe(other)}"
+        raise TypeError(f"where: expected a boolean tensor and two tensors or numbers, got {given}")
+    if raw(condition).dtype == np.uint8:
+        condition = wrap(raw(condition).astype(bool))
     if raw(condition).dtype.kind != "b":
         raise RuntimeError(f"where expected condition to be a boolean tensor, but got {describe(condition)}")
+    if not isinstance(raw(input), (np.ndarray, np.generic)) and not isinstance(raw(other), (np.ndarray, np.generic)):
+        input = wrap(np.asarray(input, dtypes.common((input, other)))[()])
     return Where.apply(condition, input, other)
 
 
@@ -641,10 +667,10 @@ class ElementwiseMethods:
     # In place: the result takes over the buffer, and with it every view of it.
 
     def add_(self: T, other: Operand, *, alpha: float = 1) -> T:
-        return inplace(Add, self, other if alpha == 1 else Mul.apply(other, alpha))
+        return inplace(Add, self, other if alpha == 1 else _scaled(self, other, alpha))
 
     def sub_(self: T, other: Operand, *, alpha: float = 1) -> T:
-        return inplace(Sub, self, other if alpha == 1 else Mul.apply(other, alpha))
+        return inplace(Sub, self, other if alpha == 1 else _scaled(self, other, alpha))
 
     def clamp_(self: T, min: Operand | None = None, max: Operand | None = None) -> T:
         return inplace(Clamp, self, min, max)

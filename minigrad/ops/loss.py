@@ -36,8 +36,8 @@ class CrossEntropy(Function):
                 f"target out of bounds: classes are 0 to {x.shape[1] - 1}, got {target.min()} to {target.max()}"
             )
         p = x.astype(np.float32) if x.dtype == np.float16 else x
-        p = p - row_maxima(p)
-        places = np.arange(0, p.size, p.shape[1]) + target  # of each row's target, in the flattened matrix
+        p = np.subtract(p, row_maxima(p), order="C")
+        places = np.arange(len(p)) * p.shape[1] + target  # of each row's target, in the flattened matrix
         picked = p.reshape(-1).take(places)
         np.exp(p, out=p)
         total = row_sums(p)

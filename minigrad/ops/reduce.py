@@ -13,6 +13,7 @@ from minigrad.domains import Dim, Dims, Drawn, FilledDim, FilledDims, Flag, Real
 from minigrad.errors import DimensionError, DtypeError, ShapeError
 from minigrad.function import Function, TensorCore, cast, raw, wrap
 from minigrad.kernels.sums import repeated
+from minigrad.ops.dims import all_dims, one_dim
 from minigrad.ops.index import Gather
 
 if TYPE_CHECKING:
@@ -40,31 +41,6 @@ __all__ = [
 ]
 
 NO_SUCH_DIM = ((np.ones((2, 3)), 2, False), (np.ones((2, 3)), -3, False))
-
-
-def one_dim(dim: int, ndim: int, name: str) -> int:
-    """dim counted from the front. Raises DimensionError naming the range if there is none such."""
-    if not isinstance(dim, (int, np.integer)) or isinstance(dim, bool):
-        raise TypeError(f"{name}: dim must be an int, not {type(dim).__name__}")
-    high = ndim or 1
-    if not -high <= dim < high:
-        raise DimensionError(
-            f"{name}: Dimension out of range (expected to be in range of [{-high}, {high - 1}], but got {dim})"
-        )
-    return int(dim) % high
-
-
-def all_dims(dim: Any, ndim: int, name: str) -> tuple[int, ...] | None:
-    """dims counted from the front, None for all (None or no dims). Raises for one out of range or given twice."""
-    if dim is None:
-        return None
-    if not isinstance(dim, (tuple, list)):
-        axis = one_dim(dim, ndim, name)
-        return (axis,) if ndim else ()
-    found = tuple(one_dim(d, ndim, name) for d in dim)
-    if len(set(found)) != len(found):
-        raise RuntimeError(f"{name}: dim {tuple(dim)} names a dimension twice")
-    return (found or None) if ndim else ()
 
 
 def axes(dim: Any, ndim: int) -> tuple[int, ...]:

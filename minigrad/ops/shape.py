@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad.domains import Dim, Dims, Drawn, Reals, Source
-from minigrad.errors import DimensionError, ShapeError
+from minigrad.dtypes import as_numpy
+from minigrad.errors import DimensionError, ShapeError, describe
 from minigrad.function import LEAF, Function, Several, TensorCore, Variadic, is_recording, raw
-from minigrad.memory import check_inplace, wrote
+from minigrad.memory import check_inplace, detached, wrote
 from minigrad.ops.copy import contiguous
 from minigrad.ops.dims import Shape, filled, one_dim, sizes_of, some_dims
 
@@ -299,7 +300,9 @@ class Split(Several):
             raise ShapeError(
                 f"split: sizes {sizes} must be >= 0 and sum to {x.shape[axis] if x.ndim else 0}, the size of dim {dim}"
             )
-        return np.split(x, np.cumsum(sizes)[:-1], axis=axis)
+        ends = np.cumsum(sizes).tolist()
+        lead = (slice(None),) * axis
+        return [x[(*lead, slice(end - n, end))] for n, end in zip(sizes, ends, strict=True)]
 
     def oracle(x: Any, sizes: Shape, dim: int) -> Any:
         return x[: sizes[0]], x[sizes[0] :]
@@ -600,6 +603,19 @@ class ShapeMethods:
         """`t` in place: the same tensor with another shape."""
         t(self)  # type: ignore[arg-type]
         return become(self, Transpose, (0, -1))
+
+
+def reinterpreted(x: Any, dtype: Any) -> Any:
+    """The bytes of x as elements of another dtype, of the last dimension where the sizes differ; no gradient."""
+    wanted = as_numpy(dtype)
+    if wanted == x._data.dtype:
+        return Reshape.apply(x, x._data.shape)
+    out = detached(x)
+    try:
+        out._data = out._data.view(wanted)
+    except (ValueError, TypeError) as error:
+        raise ShapeError(f"view: the last dimension of {describe(x)} cannot be seen as {wanted}: {error}") from None
+    return out
 
 
 def become(x: Any, operation: type[Function], static: tuple[Any, ...]) -> Any:

@@ -177,7 +177,9 @@ def cross_entropy(
         and x.shape[:1] == classes_wanted.shape != (0,)
         and classes_wanted.dtype.kind in "iu"
         and x.dtype.kind == "f"
-        and weight is size_average is reduce is None
+        and weight is None
+        and size_average is None
+        and reduce is None
         and reduction == "mean"
         and label_smoothing == 0
         and ignore_index < 0
