@@ -7,19 +7,21 @@ class has the rest: making tensors, gradients and hooks, conversions, and NumPy'
 from __future__ import annotations
 
 import copy
+import operator
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from minigrad import dtypes, engine, numpy_protocols, printing
 from minigrad.device import CPU, Device, check_device
-from minigrad.errors import DimensionError, GraphError, describe
-from minigrad.function import LEAF, Output, TensorCore, edge_of, tie
+from minigrad.errors import DimensionError, DtypeError, GraphError, describe
+from minigrad.function import LEAF, Output, TensorCore, edge_of, raw, tie
 from minigrad.function import wrap as wrap
 from minigrad.hooks import RemovableHandle, add_hook, hooks_of
 from minigrad.memory import alias_of, check_inplace, detached, share, wrote
+from minigrad.ops.arguments import fitting
 from minigrad.ops.compare import CompareMethods
 from minigrad.ops.copy import CopyMethods
 from minigrad.ops.create import CreateMethods, RandomMethods
@@ -34,9 +36,12 @@ if TYPE_CHECKING:
 
 
 class Size(tuple[int, ...]):
-    """A shape: a tuple of ints. PyTorch: `Size`."""
+    """A shape: a tuple of ints. PyTorch: `Size`. Raises TypeError for anything else."""
 
     __slots__ = ()
+
+    def __new__(cls, sizes: Iterable[int] = ()) -> Size:
+        return tuple.__new__(cls, map(operator.index, sizes))
 
     def numel(self) -> int:
         """The number of elements of a tensor of this shape."""
@@ -45,8 +50,26 @@ class Size(tuple[int, ...]):
             n *= k
         return n
 
+    def __getitem__(self, index: Any) -> Any:
+        found: Any = tuple.__getitem__(self, index)
+        return Size(found) if isinstance(index, slice) else found
+
+    def __add__(self, other: tuple[int, ...]) -> Size:  # type: ignore[override]
+        return Size((*self, *other))
+
+    def __radd__(self, other: tuple[int, ...]) -> Size:
+        return Size((*other, *self))
+
+    def __mul__(self, times: Any) -> Size:
+        return Size(tuple(self) * times)
+
+    __rmul__ = __mul__
+
     def __repr__(self) -> str:
         return f"minigrad.Size({list(self)})"
+
+    def __reduce__(self) -> Any:
+        return Size, (tuple(self),)
 
 
 class Tensor(
@@ -70,10 +93,15 @@ class Tensor(
     __array_priority__ = 1000
 
     def __init__(self, *data: Any) -> None:
-        if len(data) == 1 and not isinstance(data[0], (int, np.integer)):
-            self._data = np.array(_plain(data[0]), dtype=dtypes.as_numpy(None))
+        if len(data) == 1 and not isinstance(data[0], int):
+            if isinstance(data[0], (float, str)):
+                raise TypeError(f"Tensor: data must be a sequence, an array or sizes, got {data[0]!r:.60}; use tensor()")
+            wanted = data[0] if isinstance(data[0], Size) else None
+            self._data = _array(data[0], None, "Tensor").astype(dtypes.as_numpy(None))
         else:
-            self._data = np.empty(tuple(int(n) for n in data) or (0,), dtype=dtypes.as_numpy(None))
+            wanted = data or (0,)
+        if wanted is not None:
+            self._data = np.empty(Size(wanted), dtype=dtypes.as_numpy(None))
         self._node = self._grad = self._alias = None
 
     # ---------------------------------------------------------------- what it is
@@ -81,12 +109,12 @@ class Tensor(
     @property
     def shape(self) -> Size:
         """The sizes of the dimensions."""
-        return Size(self._data.shape)
+        return tuple.__new__(Size, self._data.shape)
 
     def size(self, dim: int | None = None) -> Any:
         """The shape, or one of its sizes. Raises DimensionError for a dim out of range."""
         if dim is None:
-            return Size(self._data.shape)
+            return tuple.__new__(Size, self._data.shape)
         if not -self._data.ndim <= dim < self._data.ndim:
             raise DimensionError(f"size: Dimension out of range for shape {self._data.shape}, got {dim}")
         return self._data.shape[dim]
@@ -118,7 +146,9 @@ class Tensor(
         """The bytes of one element."""
         return self._data.itemsize  # type: ignore[no-any-return]
 
-    element_size = property(lambda self: lambda: self._data.itemsize)
+    def element_size(self) -> int:
+        """The bytes of one element."""
+        return self._data.itemsize  # type: ignore[no-any-return]
 
     @property
     def nbytes(self) -> int:
@@ -133,6 +163,18 @@ class Tensor(
     is_cuda = False
     is_sparse = False
 
+    def get_device(self) -> int:
+        """-1: the CPU has no number."""
+        return -1
+
+    def is_complex(self) -> bool:
+        """False."""
+        return False
+
+    def is_same_size(self, other: Tensor) -> bool:
+        """Whether both shapes are equal."""
+        return bool(self._data.shape == other._data.shape)
+
     def is_floating_point(self) -> bool:
         """Whether the elements are floats."""
         return self._data.dtype.kind == "f"  # type: ignore[no-any-return]
@@ -145,6 +187,13 @@ class Tensor(
         """The address of the first element."""
         return self._buffer().ctypes.data  # type: ignore[no-any-return]
 
+    def storage_offset(self) -> int:
+        """Where the first element stands, in elements, from the start of the memory that the array shares."""
+        array = base = self._buffer()
+        while isinstance(base.base, np.ndarray):
+            base = base.base
+        return (array.ctypes.data - base.ctypes.data) // array.itemsize  # type: ignore[no-any-return]
+
     def __len__(self) -> int:
         if not self._data.ndim:
             raise TypeError("len() of a 0-d tensor")
@@ -156,6 +205,8 @@ class Tensor(
         return iter(self.unbind(0))
 
     def __contains__(self, element: Any) -> bool:
+        if not isinstance(element, (TensorCore, int, float)):
+            raise RuntimeError(f"a tensor contains tensors and numbers; it cannot be searched for {element!r:.60}")
         return bool((self == element).any())
 
     def __bool__(self) -> bool:
@@ -256,6 +307,8 @@ class Tensor(
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
         if value is not None:
+            if value is self:
+                raise RuntimeError("grad: a tensor cannot be its own gradient")
             if not isinstance(value, TensorCore):
                 raise TypeError(f"assigned grad expected to be a Tensor or None but got {type(value).__name__}")
             if value._data.shape != self._data.shape:
@@ -460,34 +513,44 @@ def _plain(data: Any) -> Any:
     return data
 
 
+def _meeting(data: Any) -> np.dtype[Any] | None:
+    """The dtype in which the elements of nested lists meet; None if there are none."""
+    if isinstance(data, (TensorCore, np.ndarray, np.generic)):
+        return raw(data).dtype  # type: ignore[no-any-return]
+    if not isinstance(data, (list, tuple)):
+        return dtypes.as_numpy(None if isinstance(data, float) else type(data))
+    found = None
+    for kind in set(map(type, data)):
+        if kind is float or kind is int or kind is bool:
+            found = dtypes.promote(found, _meeting(kind()))
+        else:
+            for d in data:
+                if type(d) is kind:
+                    found = dtypes.promote(found, _meeting(d))
+    return found
+
+
 def _array(data: Any, dtype: Any, name: str) -> Any:
     """A new array of data with the dtype that PyTorch would infer."""
-    plain = _plain(data)
-    if plain is None or isinstance(plain, (str, bytes, dict, set)):
-        raise TypeError(
-            f"{name}: new(): data must be numbers, nested lists of numbers or arrays, not {type(data).__name__}"
-        )
+    plain = _plain(list(data) if isinstance(data, range) else data)
+    if isinstance(plain, str):
+        raise TypeError(f"{name}: data must be numbers, nested lists of numbers or arrays, not {data!r:.60}")
     try:
         array = np.array(plain)
     except ValueError as error:
         raise ValueError(f"{name}: expected nested lists of equal lengths: {error}") from None
-    if array.dtype.kind not in "biuf":
-        if array.dtype.kind == "O":
-            raise TypeError(f"{name}: could not infer the dtype of {type(data).__name__} {data!r:.60}")
-        raise TypeError(f"{name}: can't convert an array of type {array.dtype}")
-    if dtype is not None:
-        return array.astype(dtypes.as_numpy(dtype), copy=False)
-    if isinstance(plain, (np.ndarray, np.generic)):
-        return array.astype(dtypes.as_numpy(array.dtype), copy=False)
-    if array.dtype == np.float64 and not _holds_arrays(plain):
-        return array.astype(dtypes.as_numpy(None))
-    return array.astype(dtypes.as_numpy(array.dtype), copy=False)
-
-
-def _holds_arrays(plain: Any) -> bool:
-    while isinstance(plain, (list, tuple)) and plain:
-        plain = plain[0]
-    return isinstance(plain, (np.ndarray, np.generic)) and not isinstance(plain, float)
+    numbers = not isinstance(plain, (np.ndarray, np.generic))
+    if array.dtype.kind not in "biuf" or numbers and array.dtype.kind == "u":
+        if numbers and isinstance(next(array.flat, None), int):
+            raise ValueError(f"{name}: Overflow: integers must be of 64 bits, got {data!r:.60}")
+        raise DtypeError(f"{name}: could not infer dtype of {type(data).__name__} {data!r:.60}; give numbers")
+    if dtype is None:
+        wanted = array.dtype if not numbers else (_meeting(plain) or dtypes.as_numpy(None)) if array.size else None
+        return array.astype(dtypes.as_numpy(wanted), copy=False)
+    wanted = dtypes.as_numpy(dtype)
+    if numbers and wanted.kind in "iu" and array.size:
+        fitting(name, array.min().item(), wanted), fitting(name, array.max().item(), wanted)
+    return array.astype(wanted, copy=False)
 
 
 def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:

@@ -9,7 +9,7 @@ import numpy as np
 from minigrad import dtypes
 from minigrad.domains import Booleans, Drawn, Reals
 from minigrad.errors import DtypeError, describe
-from minigrad.function import UFUNCS, Binary, Function, TensorCore, Unary, cast, raw, wrap
+from minigrad.function import UFUNCS, Binary, Function, TensorCore, Unary, raw, wrap
 from minigrad.memory import inplace
 
 if TYPE_CHECKING:
@@ -110,14 +110,14 @@ class Pow(Binary):
     def dx(g: Any, x: Any, y: Any) -> Any:
         if isinstance(y, (int, float)):
             return g * (y * x ** (y - 1)) if y else g * 0
-        one = np.logical_and(raw(y) == 0, np.logical_not(np.abs(raw(x)) > 0))  # the power is 1 there, 0 and NaN included
-        return g * (y * np.where(one, 1, x) ** (y - 1))
+        one = np.logical_and(raw(y) == 0, np.logical_not(np.abs(raw(x)) > 0))  # 0 and NaN to the power 0
+        return g * (y * Where.apply(one, 1, x) ** (y - 1))
 
     def dy(g: Any, x: Any, y: Any, out: Any) -> Any:
         if isinstance(x, (int, float)):
             x = np.asarray(x, raw(out).dtype)
         zero = np.logical_and(raw(x) == 0, raw(y) >= 0)
-        return g * np.where(zero, 0, out * np.log(np.where(zero, 1, x)))
+        return g * Where.apply(zero, 0, out * np.log(Where.apply(zero, 1, x)))
 
 
 class Remainder(Binary):
@@ -202,7 +202,7 @@ class Sign(Unary):
     def forward(x: Any) -> Any:
         if x.dtype.kind == "f":
             return np.sign(np.where(x == x, x, x.dtype.type(0)))[()]
-        return np.sign(x) if x.dtype.kind != "b" else +x
+        return np.sign(x) if x.dtype.kind != "b" else x.copy()
 
     def dx(g: Any) -> Any:
         return g * 0
@@ -339,7 +339,7 @@ class Clamp(Function):
     domain = (
         Reals(avoid=(-1, 1)),
         Drawn(lambda source, x: source.choice((None, -1.0, source.reals(x.shape[-1:], -3, 1)))),
-        Drawn(lambda source, x, low: source.choice((1.0, None if low is not None else 2.5, source.reals(x.shape, -1, 3)))),
+        Drawn(lambda source, x, low: source.choice((1.0, 1.0 if low is None else None, source.reals(x.shape, -1, 3)))),
     )
 
     def forward(x: Any, min: Any, max: Any) -> Any:
@@ -575,8 +575,8 @@ def clamp(input: Tensor, min: Operand | None = None, max: Operand | None = None)
 
     The bounds are both numbers or both tensors; raises RuntimeError without either.
     """
-    if None not in (bounds := [b if b is None else isinstance(b, TensorCore) for b in (min, max)]) and len(set(bounds)) > 1:
-        raise TypeError(f"clamp: min and max must both be tensors or both be numbers, got {describe(min)}, {describe(max)}")
+    if len({isinstance(bound, TensorCore) for bound in (min, max) if bound is not None}) > 1:
+        raise TypeError(f"clamp: the bounds must both be tensors or both be numbers: {describe(min)}, {describe(max)}")
     return Clamp.apply(input, min, max)
 
 
@@ -610,7 +610,7 @@ class ElementwiseMethods:
 
     def where(self, condition: Tensor, other: Operand) -> Tensor:
         """self where condition, else other."""
-        return where(condition, self, other)
+        return where(condition, self, other)  # type: ignore[arg-type]
 
     if TYPE_CHECKING:
 

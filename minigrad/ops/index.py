@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -47,12 +48,16 @@ class BadIndex(DimensionError, TypeError):
     """What cannot be an index at all."""
 
 
+class Basic(tuple[Any, ...]):
+    """An index of slices, integers, None and one Ellipsis: NumPy answers with a view."""
+
+    __slots__ = ()
+
+
 def is_basic(index: Any) -> bool:
     """Whether NumPy answers with a view: slices, integers, None and Ellipsis only."""
-    entries = index if isinstance(index, tuple) else (index,)
-    return all(
-        e is None or e is Ellipsis or isinstance(e, (slice, int, np.integer)) and not isinstance(e, bool)
-        for e in entries
+    return index.__class__ is Basic or all(
+        e is None or e is Ellipsis or isinstance(e, (slice, int, np.integer)) and not isinstance(e, bool) for e in index
     )
 
 
@@ -63,6 +68,8 @@ class Getitem(Function):
     rejects = ((np.ones(3), (3,)), (np.ones(3), (0, 0)), (np.ones(3), (np.array([3]),)))
 
     def forward(x: Any, index: Any) -> Any:
+        if index.__class__ is Basic:
+            return x[index]
         if is_basic(index):
             return x[index if Ellipsis in index else (*index, Ellipsis)]
         if len(index) == 1 and x.ndim > 1 and getattr(index[0], "dtype", bool) != bool:
@@ -222,24 +229,45 @@ def along(x: Any, dim: int, index: Any, name: str) -> tuple[Any, ...]:
 
 
 def normalised(index: Any, name: str) -> tuple[Any, ...]:
-    """An index as NumPy's: Tensors and lists as arrays, always a tuple. Raises for entries that index nothing."""
-    if isinstance(index, list) and len(index) < 32 and any(isinstance(e, IN_A_TUPLE) for e in index):
-        index = tuple(index)  # what PyTorch keeps of old NumPy: x[[0, slice(2)]] is x[0, :2]
-    return tuple([normalised_entry(e, name) for e in (index if isinstance(index, tuple) else (index,))])
+    """An index as NumPy's: `Basic`, or a tuple with arrays in it. Raises for entries that index nothing."""
+    if index.__class__ is int:
+        return Basic((index, Ellipsis))
+    if index.__class__ is not tuple:
+        if isinstance(index, list) and len(index) < 32 and any(isinstance(e, IN_A_TUPLE) for e in index):
+            index = tuple(index)  # what PyTorch keeps of old NumPy: x[[0, slice(2)]] is x[0, :2]
+        else:
+            index = (index,)
+    entries, basic, whole = [], True, False
+    for e in index:
+        if e.__class__ is not int and e is not None:
+            if e is Ellipsis:
+                whole = True
+            elif e.__class__ is slice:
+                e = normalised_slice(e, name)
+            else:
+                e = normalised_entry(e, name)
+                basic = basic and e.__class__ is int
+        entries.append(e)
+    if not basic:
+        return tuple(entries)
+    return Basic(entries if whole else (*entries, Ellipsis))
 
 
 IN_A_TUPLE = (TensorCore, np.ndarray, list, tuple, slice, type(None), type(Ellipsis))
 
 
-def normalised_entry(e: Any, name: str) -> Any:
-    if e.__class__ is int or e is None or e is Ellipsis or isinstance(e, (bool, np.bool_)):
+def normalised_slice(e: slice, name: str) -> slice:
+    start, stop, step = e.start, e.stop, e.step
+    if (start is None or start.__class__ is int) and (stop is None or stop.__class__ is int) and step is None:
         return e
-    if isinstance(e, slice):
-        if e.step is not None and e.step <= 0:
-            raise ValueError(f"{name}: step must be greater than zero, got {e.step}; use flip()")
-        return e if e.start.__class__ in PLAIN and e.stop.__class__ in PLAIN else slice(*map(_plain, (e.start, e.stop, e.step)))
-    if isinstance(e, np.integer):
-        return int(e)
+    if step is not None and step <= 0:
+        raise ValueError(f"{name}: step must be greater than zero, got {step}; use flip()")
+    return slice(*(None if bound is None else operator.index(bound) for bound in (start, stop, step)))
+
+
+def normalised_entry(e: Any, name: str) -> Any:
+    if isinstance(e, (bool, np.bool_)):
+        return e
     if isinstance(e, (list, tuple, range)):
         try:
             e = np.asarray([raw(i) for i in e], dtype=None if np.size(e) else np.int64)
@@ -258,31 +286,22 @@ def normalised_entry(e: Any, name: str) -> Any:
     return e if e.ndim or e.dtype == bool else int(e)
 
 
-PLAIN = (int, type(None))
-
-
-def _plain(bound: Any) -> Any:
-    return None if bound is None else int(bound)
-
-
 def halves(index: tuple[Any, ...]) -> tuple[Any, ...] | None:
     """(basic, advanced) such that x[index] is x[basic][advanced], where integers stand apart from arrays, else None.
 
     NumPy counts an integer among the arrays, and moves the dimension of arrays that stand apart to the front; PyTorch
     takes the integers first.
     """
-    if all(e.__class__ is not int for e in index) or is_basic(index):
+    if index.__class__ is Basic or all(e.__class__ is not int for e in index):
         return None
-    places = [i for i, e in enumerate(index) if not is_basic(e)]
-    numbers = [i for i, e in enumerate(index) if e.__class__ is int]
-    together = sorted(places + numbers)
+    together = [i for i, e in enumerate(index) if e.__class__ is int or not is_basic((e,))]
     if together[-1] - together[0] == len(together) - 1:
         return None
     basic: list[Any] = []
     for e in index:  # a mask stands for as many dimensions as it has
-        basic += [e] if is_basic(e) else [FULL] * np.ndim(e) if getattr(e, "dtype", None) == bool else [FULL]
+        basic += [e] if is_basic((e,)) else [FULL] * (np.ndim(e) if getattr(e, "dtype", bool) == bool else 1)
     advanced = [FULL if e is None or isinstance(e, slice) else e for e in index if e.__class__ is not int]
-    return tuple(basic), tuple(advanced)
+    return Basic(basic if Ellipsis in basic else (*basic, Ellipsis)), tuple(advanced)
 
 
 def put(x: Any, index: tuple[Any, ...], values: Any, name: str) -> Any:
@@ -474,7 +493,9 @@ class IndexMethods:
     def __getitem__(self, index: Any) -> Tensor:
         place = normalised(index, "getitem")
         parts = halves(place)
-        return Getitem.apply(self, place) if parts is None else Getitem.apply(Getitem.apply(self, parts[0]), parts[1])
+        if parts is None:
+            return Getitem.apply(self, place)
+        return Getitem.apply(Getitem.apply(self, parts[0]), parts[1])
 
     def __setitem__(self, index: Any, value: Any) -> None:
         place, x = normalised(index, "setitem"), self

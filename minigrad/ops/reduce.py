@@ -83,10 +83,10 @@ class Sum(Function):
             return np.sum(x, axis=axis, keepdims=keepdim, dtype=np.float32).astype(np.float16)
         if x.dtype.kind in "iub":
             return np.sum(x, axis=axis, keepdims=keepdim, dtype=np.int64)
-        return np.add.reduce(x, axis=axis, keepdims=keepdim)
+        return np.add.reduce(x, axis=axis, keepdims=keepdim)  # type: ignore[call-overload]
 
     def oracle(x: Any, dim: Any, keepdim: bool) -> Any:
-        return np.add.reduce(x, axis=tuple(range(x.ndim)) if dim is None or not x.ndim else dim, keepdims=keepdim)
+        return np.add.reduce(x, axis=tuple(range(x.ndim)) if dim is None or not x.ndim else dim, keepdims=keepdim)  # type: ignore[call-overload]
 
     def dx(g: Any, x_shape: Any, dim: Any, keepdim: bool) -> Any:
         return repeated(restored(g, x_shape, dim, keepdim), x_shape)
@@ -160,7 +160,8 @@ class Std(Function):
 class Amax(Function):
     """The largest element over dim; equal ones share the gradient evenly (PyTorch)."""
 
-    symbol, domain, rejects = "max", (Reals(distinct=True, filled=True), FilledDims, Flag), (*NO_SUCH_DIM, (np.ones((2, 0)), 1, False))
+    symbol, domain = "max", (Reals(distinct=True, filled=True), FilledDims, Flag)
+    rejects = (*NO_SUCH_DIM, (np.ones((2, 0)), 1, False))
 
     def forward(x: Any, dim: Any, keepdim: bool) -> Any:
         refuse_empty(x, dim, "amax", ShapeError)
@@ -275,7 +276,8 @@ class LogSoftmax(Function):
 class Argmax(Function):
     """The index of the largest element, the first of equal ones; over all elements if dim is None."""
 
-    symbol, domain, rejects = "argmax", (Reals(distinct=True, filled=True), FilledDim, Flag), (*NO_SUCH_DIM, (np.ones(0), None, False))
+    symbol, domain = "argmax", (Reals(distinct=True, filled=True), FilledDim, Flag)
+    rejects = (*NO_SUCH_DIM, (np.ones(0), None, False))
 
     def forward(x: Any, dim: Any, keepdim: bool) -> Any:
         refuse_empty(x, dim, "argmax", DimensionError)

@@ -64,7 +64,7 @@ class Reshape(Function):
     symbol, is_view, domain, rejects = "reshape", True, (Reals(), Drawn(_regrouped)), ((np.ones(6), (4, 2)),)
 
     def forward(x: Any, shape: Shape) -> Any:
-        return np.reshape(x, shape)
+        return x.reshape(shape)
 
     def oracle(x: Any, shape: Shape) -> Any:
         return np.array(list(x.flat)).reshape(shape)
@@ -79,8 +79,10 @@ class Transpose(Function):
     symbol, is_view, domain, rejects = "ᵀ", True, (Reals(), Dim, Dim), ((np.ones((2, 3)), 0, 2),)
 
     def forward(x: Any, dim0: int, dim1: int) -> Any:
-        d0, d1 = one_dim(dim0, x.ndim, "transpose"), one_dim(dim1, x.ndim, "transpose")
-        return np.swapaxes(x, d0, d1) if x.ndim else x.view()
+        if not x.ndim:
+            one_dim(dim0, 0, "transpose"), one_dim(dim1, 0, "transpose")
+            return x.reshape(())
+        return x.swapaxes(dim0, dim1)
 
     def oracle(x: Any, dim0: int, dim1: int) -> Any:
         order = list(range(x.ndim))
@@ -105,7 +107,7 @@ class Permute(Function):
     def forward(x: Any, dims: Shape) -> Any:
         if len(dims) != x.ndim:
             raise ShapeError(f"permute: dims {dims} must name each of the {x.ndim} dimensions of shape {x.shape} once")
-        return np.transpose(x, some_dims(dims, x.ndim, "permute"))
+        return x.transpose(dims)
 
     def oracle(x: Any, dims: Shape) -> Any:
         return np.moveaxis(x, dims, range(x.ndim))
@@ -153,7 +155,7 @@ class Squeeze(Function):
 
     def forward(x: Any, dim: Any) -> Any:
         dims = range(x.ndim) if dim is None else some_dims(dim, x.ndim, "squeeze")
-        return np.reshape(x, tuple(n for i, n in enumerate(x.shape) if n != 1 or i not in dims))
+        return x.reshape([n for i, n in enumerate(x.shape) if n != 1 or i not in dims])
 
     def oracle(x: Any, dim: Any) -> Any:
         dims = [range(x.ndim)[d] for d in np.atleast_1d(range(x.ndim) if dim is None else dim) if x.ndim]
@@ -170,7 +172,8 @@ class Unsqueeze(Function):
     domain = Reals(), Drawn(lambda source, x: source.integer(-x.ndim - 1, x.ndim))
 
     def forward(x: Any, dim: int) -> Any:
-        return np.expand_dims(x, one_dim(dim, x.ndim + 1, "unsqueeze"))
+        place = one_dim(dim, x.ndim + 1, "unsqueeze")
+        return x.reshape((*x.shape[:place], 1, *x.shape[place:]))
 
     def oracle(x: Any, dim: int) -> Any:
         shape = list(x.shape)
@@ -239,10 +242,10 @@ class Cat(Variadic):
     def forward(dim: int, *tensors: Any) -> Any:
         if not tensors:
             raise ShapeError("cat: expected a non-empty list of tensors")
-        if any(np.ndim(t) == 0 for t in tensors):
+        if any(not t.ndim for t in tensors):
             raise ShapeError("cat: zero-dimensional tensors cannot be concatenated; use stack")
-        if any(np.shape(t) == (0,) for t in tensors):  # PyTorch lets empty vectors pass whatever the other shapes
-            tensors = tuple(t for t in tensors if np.shape(t) != (0,)) or tensors[:1]
+        if any(t.shape == (0,) for t in tensors):  # PyTorch lets empty vectors pass whatever the other shapes
+            tensors = tuple(t for t in tensors if t.shape != (0,)) or tensors[:1]
         return np.concatenate(tensors, axis=one_dim(dim, tensors[0].ndim, "cat"))
 
     def oracle(dim: int, *tensors: Any) -> Any:
@@ -274,7 +277,11 @@ class Stack(Variadic):
     def forward(dim: int, *tensors: Any) -> Any:
         if not tensors:
             raise ShapeError("stack: expected a non-empty list of tensors")
-        return np.stack(tensors, axis=one_dim(dim, np.ndim(tensors[0]) + 1, "stack"))
+        shape = tensors[0].shape
+        place = one_dim(dim, len(shape) + 1, "stack")
+        if any(t.shape != shape for t in tensors):
+            raise ShapeError(f"stack expects each tensor to be equal size, but got {[t.shape for t in tensors]}")
+        return np.concatenate([t.reshape((*shape[:place], 1, *shape[place:])) for t in tensors], axis=place)
 
     def oracle(dim: int, *tensors: Any) -> Any:
         return np.concatenate([np.expand_dims(t, dim) for t in tensors], axis=dim)

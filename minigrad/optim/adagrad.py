@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigrad.optim.optimizer import Group, Optimizer, Parameters, at_least_zero, not_differentiable, steps
+from minigrad.optim.optimizer import Group, Optimizer, Parameters, advance, at_least_zero, not_differentiable, steps
 from minigrad.tensor import wrap
 
 
@@ -59,11 +59,10 @@ class Adagrad(Optimizer):
         lr, lr_decay, eps = float(group["lr"]), float(group["lr_decay"]), float(group["eps"])
         for p, array, grad, work in self._live(group):
             state = self.state[p]
-            count, total = state["step"]._buffer(), state["sum"]._buffer()
-            count += 1
+            t, total = advance(state["step"]), state["sum"]._buffer()
             total += np.multiply(grad, grad, out=work)
             np.sqrt(total, out=work)
             work += eps
             np.divide(grad, work, out=work)
-            work *= lr / (1 + (float(count) - 1) * lr_decay)
+            work *= lr / (1 + (t - 1) * lr_decay)
             array -= work

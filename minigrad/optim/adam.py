@@ -7,8 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.optim.optimizer import Group, Optimizer, Parameters, at_least_zero, not_differentiable, steps
+from minigrad.optim.optimizer import (
+    Group,
+    Optimizer,
+    Parameters,
+    advance,
+    at_least_zero,
+    not_differentiable,
+    scalar,
+    steps,
+)
 from minigrad.tensor import wrap
+
+multiply, add = np.multiply, np.add  # called as multiply(x, y, out): a keyword would cost as much as a small product
 
 
 class Adam(Optimizer):
@@ -65,28 +76,28 @@ class Adam(Optimizer):
         lr, beta1, beta2, eps = map(float, (group["lr"], *group["betas"], group["eps"]))
         shrink = 1 - lr * float(group["weight_decay"]) if group["decoupled_weight_decay"] else 1.0
         for p, array, grad, work in self._live(group):
-            state = self.state[p] or self._begin(p, array, group)
-            count = state["step"]._buffer()
-            count += 1
-            correction1, correction2 = 1 - beta1 ** float(count), math.sqrt(1 - beta2 ** float(count))
+            state, dtype = self.state[p] or self._begin(p, array, group), array.dtype
+            t = advance(state["step"])
+            correction1, correction2 = 1 - beta1**t, math.sqrt(1 - beta2**t)
             mean, square = state["exp_avg"]._buffer(), state["exp_avg_sq"]._buffer()
-            mean *= beta1
-            mean += np.multiply(grad, 1 - beta1, out=work)
-            square *= beta2
-            np.multiply(grad, grad, out=work)
-            work *= 1 - beta2
-            square += work
+            multiply(mean, scalar(beta1, dtype), mean)
+            multiply(grad, scalar(1 - beta1, dtype), work)
+            add(mean, work, mean)
+            multiply(square, scalar(beta2, dtype), square)
+            multiply(grad, grad, work)
+            multiply(work, scalar(1 - beta2, dtype), work)
+            add(square, work, square)
             if group["amsgrad"]:
                 largest = state["max_exp_avg_sq"]._buffer()
-                square = np.maximum(largest, square, out=largest)
+                square = np.maximum(largest, square, largest)
             if shrink != 1:
-                array *= shrink
-            np.sqrt(square, out=work)
+                multiply(array, scalar(shrink, dtype), array)
             # One scalar in the place of two divisions of arrays: the correction of the square moves to epsilon and lr.
-            work += eps if group["eps_hat"] else eps * correction2
-            np.divide(mean, work, out=work)
-            work *= lr * correction2 / correction1
-            array -= work
+            np.sqrt(square, work)
+            add(work, scalar(eps if group["eps_hat"] else eps * correction2, dtype), work)
+            np.divide(mean, work, work)
+            multiply(work, scalar(lr * correction2 / correction1, dtype), work)
+            np.subtract(array, work, array)
 
     def _begin(self, p: Any, array: Any, group: Group) -> dict[str, Any]:
         state = self.state[p]

@@ -6,6 +6,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
+from functools import lru_cache
 from itertools import chain
 from typing import Any, TypeAlias
 
@@ -131,15 +132,13 @@ class Optimizer:
             if p._grad is None:
                 continue
             array, grad = p._buffer(), p._grad._data
-            if maximize or decay:
-                changed = self.scratch(array, "gradient")
-                if decay:
-                    np.multiply(array, -decay if maximize else decay, out=changed)
-                    changed += grad
-                if maximize:
-                    np.negative(changed if decay else grad, out=changed)
-                grad = changed
-            yield p, array, grad, self.scratch(array)
+            work = self.scratch(array)
+            if maximize:
+                grad = np.negative(grad, out=self.scratch(array, "gradient"))
+            if decay:
+                np.multiply(array, decay, out=work)
+                grad = np.add(grad, work, out=self.scratch(array, "gradient"))
+            yield p, array, grad, work
             p._wrote(frame)
 
     def scratch(self, like: Array, purpose: str = "") -> Array:
@@ -230,6 +229,22 @@ class Optimizer:
 def steps(count: float = 0.0) -> Tensor:
     """A number of steps as PyTorch keeps it: a 0-d tensor of the default dtype."""
     return tensor(float(count))
+
+
+def advance(count: Tensor) -> float:
+    """Add 1 to a number of steps, in place, and give it."""
+    buffer = count._buffer()
+    now = float(buffer) + 1
+    buffer.fill(now)
+    return now
+
+
+@lru_cache(maxsize=256)
+def scalar(value: float, dtype: np.dtype[Any]) -> Array:
+    """A number as a 0-d array: NumPy takes half as long to multiply a small array by it as by a Python float."""
+    found = np.array(value, dtype)
+    found.flags.writeable = False
+    return found
 
 
 def at_least_zero(name: str, value: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.optim.optimizer import Group, Optimizer, Parameters, at_least_zero, not_differentiable, steps
+from minigrad.optim.optimizer import Group, Optimizer, Parameters, advance, at_least_zero, not_differentiable, steps
 from minigrad.tensor import wrap
 
 
@@ -56,8 +56,7 @@ class RMSprop(Optimizer):
         lr, alpha, eps, momentum = (float(group[name]) for name in ("lr", "alpha", "eps", "momentum"))
         for p, array, grad, work in self._live(group):
             state = self.state[p] or self._begin(p, array, group)
-            count = state["step"]._buffer()
-            count += 1
+            advance(state["step"])
             square = state["square_avg"]._buffer()
             np.multiply(grad, grad, out=work)
             work *= 1 - alpha

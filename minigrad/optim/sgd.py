@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigrad.optim.optimizer import Group, Optimizer, Parameters, at_least_zero, not_differentiable
+from minigrad.optim.optimizer import Group, Optimizer, Parameters, at_least_zero, not_differentiable, scalar
 from minigrad.tensor import wrap
 
 
@@ -53,20 +53,21 @@ class SGD(Optimizer):
     def _update(self, group: Group) -> None:
         lr, momentum, new = float(group["lr"]), float(group["momentum"]), 1 - float(group["dampening"])
         for p, array, grad, work in self._live(group):
+            dtype = array.dtype
             if momentum:
                 state = self.state[p]
-                buffer = state.get("momentum_buffer")
-                if buffer is None:
-                    buffer = state["momentum_buffer"] = wrap(np.array(grad))
-                    velocity = buffer._buffer()
+                velocity = state.get("momentum_buffer")
+                if velocity is None:
+                    velocity = state["momentum_buffer"] = wrap(np.array(grad))
+                    direction = velocity._buffer()
                 else:
-                    velocity = buffer._buffer()
-                    velocity *= momentum
-                    velocity += grad if new == 1 else np.multiply(grad, new, out=work)
+                    direction = velocity._buffer()
+                    np.multiply(direction, scalar(momentum, dtype), direction)
+                    np.add(direction, grad if new == 1 else np.multiply(grad, scalar(new, dtype), work), direction)
                 if group["nesterov"]:
-                    np.multiply(velocity, momentum, out=work)
-                    work += grad
-                    grad = work
+                    np.multiply(direction, scalar(momentum, dtype), work)
+                    grad = np.add(work, grad, work)
                 else:
-                    grad = velocity
-            array -= np.multiply(grad, lr, out=work)
+                    grad = direction
+            np.multiply(grad, scalar(lr, dtype), work)
+            np.subtract(array, work, array)

@@ -165,4 +165,4 @@ def leaves(points: Sequence[Any]) -> list[Any]:
 def differentiable(result: Any) -> list[Any]:
     """A result, or several, as a list of floating-point Tensors."""
     results = [result] if isinstance(result, TensorCore) else list(result)
-    return [y for y in results if isinstance(y, TensorCore) and y._data.dtype.kind == "f"]  # type: ignore[attr-defined]
+    return [y for y in results if isinstance(y, TensorCore) and y._data.dtype.kind == "f"]

@@ -102,7 +102,7 @@ def gradgradcheck(
             for y in _outputs(func(*xs))
         ]
     else:
-        given = [g for g in _listed(grad_outputs)]
+        given = _listed(grad_outputs)
 
     def first_order(*args: Any) -> tuple[Any, ...]:
         ins, gs = args[: len(xs)], args[len(xs) :]
@@ -243,7 +243,7 @@ def _numerical(
         results = [result] if isinstance(result, TensorCore) else list(result)
         found = [y for y in results if isinstance(y, TensorCore)]
         live = [y for y in found if edge_of(y) is not None]
-        return [np.array(y._data, dtype=np.float64) for y in (live or found)]  # type: ignore[attr-defined]
+        return [np.array(y._data, dtype=np.float64) for y in (live or found)]
 
     changes = []
     try:

@@ -163,6 +163,24 @@ def keeps_dtype(operation: Operation, args: Args) -> None:
         raise _broken(operation, args, f"the dtype of its result depends on that of its argument: {kinds}")
 
 
+def python_numbers_are_weak(operation: Operation, args: Args) -> None:
+    """A Python number beside a float16 or float32 array changes neither the dtype of the value nor of the gradients."""
+    if not isinstance(operation.forward, np.ufunc):
+        return
+    for k in positions(operation, args):
+        others = [i for i in positions(operation, args) if i != k]
+        if not others or not args[k].size:
+            continue
+        for dtype in (np.float16, np.float32):
+            given = [float(a.flat[0]) if i == k else a.astype(dtype) for i, a in enumerate(args)]
+            upstream = upstream_of(operation, given)
+            results = [*parts(forward(operation, given)), *(d for _, d in rule_results(operation, given))]
+            for create_graph in (False, True):
+                results += pulled(operation, given, upstream, create_graph)
+            if found := {str(r.dtype) for r in results} - {np.dtype(dtype).name, "bool"}:
+                raise _broken(operation, given, f"a Python number and {np.dtype(dtype)} give {', '.join(found)}")
+
+
 def layouts(operation: Operation, args: Args) -> None:
     """Transposed, strided, reversed and broadcast inputs give what contiguous ones give, forward and backward."""
     for layout in LAYOUTS.values():
@@ -297,6 +315,7 @@ PROPERTIES: dict[str, Callable[[Operation, Args], None]] = {
         gradients,
         modes_agree,
         keeps_dtype,
+        python_numbers_are_weak,
         layouts,
         same_argument_twice,
         mutates_and_aliases_nothing,

@@ -8,7 +8,22 @@ from typing import Any
 import numpy as np
 import pytest
 
-SHAPES = [(), (3,), (4,), (0,), (2, 3), (3, 4), (3, 3), (0, 3), (3, 0), (2, 2, 3), (2, 3, 4), (1, 3, 2), (5, 1, 3, 2), (4, 1)]
+SHAPES = [
+    (),
+    (3,),
+    (4,),
+    (0,),
+    (2, 3),
+    (3, 4),
+    (3, 3),
+    (0, 3),
+    (3, 0),
+    (2, 2, 3),
+    (2, 3, 4),
+    (1, 3, 2),
+    (5, 1, 3, 2),
+    (4, 1),
+]
 
 
 def drawn(shape: tuple[int, ...], dtype: str = "float64", seed: int = 0) -> Any:

@@ -42,7 +42,7 @@ def test_with_dim(same: Any, name: str) -> None:
             grad = not (name in ("var", "std") and dim == () or name in ("amax", "amin") and np.isnan(x).any())
             order = 1 if name == "var" and not x.ndim else 2
             for keepdim in (False, True):
-                same(lambda m, x, dim: getattr(m, name)(x, dim, keepdim=keepdim), x, dim, grad=grad, order=order)
+                same(lambda m, x, d, k: getattr(m, name)(x, d, keepdim=k), x, dim, keepdim, grad=grad, order=order)
             same(lambda m, x, dim: getattr(x, name)(dim=dim), x, dim, grad=grad, order=order)
 
 
@@ -106,7 +106,8 @@ def test_correction(same: Any, name: str) -> None:
             {"correction": 2},
             {"correction": 9},
         ):
-            grad = x.ndim > 0 and x.size > 0 and arguments.get("correction") != 9  # else it is NaN or infinite throughout
+            # Otherwise it is NaN or infinite throughout, and which of both differs.
+            grad = x.ndim > 0 and x.size > 0 and arguments.get("correction") != 9
             same(lambda m, x, a=arguments: getattr(m, name)(x, **a), x, grad=grad)
             same(lambda m, x, a=arguments: getattr(m, name)(x, dim=-1, **a), x, grad=grad)
         same(lambda m, x: getattr(m, name)(x, False), x, order=1)
