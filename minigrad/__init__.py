@@ -58,6 +58,7 @@ from minigrad.ops.elementwise import *
 from minigrad.ops.index import *
 from minigrad.ops.linalg import *
 from minigrad.ops.reduce import *
+from minigrad.ops.sampling import *
 from minigrad.ops.shape import *
 
 # isort: split

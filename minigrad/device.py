@@ -15,11 +15,9 @@ class Device:
     def __init__(self, type: Any, index: int | None = None) -> None:
         if isinstance(type, Device):
             type, index = type.type, type.index
-        name, _, number = str(type).partition(":")
-        if name not in ("cpu", "cuda", "mps", "meta"):
-            raise RuntimeError(
-                f"device: expected one of cpu, cuda, mps, meta device type at start of device string: {type}"
-            )
+        name, colon, number = str(type).partition(":")
+        if name not in ("cpu", "cuda", "mps", "meta") or (colon and not number.isdecimal()):
+            raise RuntimeError(f"device: expected cpu, cuda, mps or meta, or one of them with a number, got {type!r}")
         self.type = name
         self.index = int(number) if number else index
 
@@ -44,9 +42,13 @@ class Device:
 CPU = Device("cpu")
 
 
+class NoDevice(RuntimeError, AssertionError):
+    """A device that is not there. PyTorch raises the one or the other, depending on how it was compiled."""
+
+
 def check_device(device: Any, name: str) -> None:
-    """Raise RuntimeError unless device is None or the CPU."""
+    """Raise NoDevice, a RuntimeError, unless device is None or the CPU."""
     if device is not None and Device(device).type != "cpu":
-        raise RuntimeError(
+        raise NoDevice(
             f"{name}: minigrad runs on the CPU; device {str(device)!r} is not available. Use device='cpu'."
         )

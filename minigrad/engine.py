@@ -273,7 +273,7 @@ def accumulate(leaf: Any, g: Any, owned: bool) -> None:
     old = leaf._grad
     if isinstance(g, TensorCore):
         if g._data.dtype != leaf._data.dtype:  # type: ignore[attr-defined]
-            g = g.to(leaf.dtype)  # type: ignore[attr-defined]
+            g = g.to(leaf.dtype)
         leaf._grad = g if old is None else old + g
     else:
         if g.dtype is not leaf._data.dtype and g.dtype != leaf._data.dtype:

@@ -54,6 +54,7 @@ OPERATORS: dict[Any, Callable[..., Any]] = {
     np.negative: operator.neg,
     np.positive: operator.pos,
     np.matmul: operator.matmul,
+    np.power: operator.pow,  # and squares, roots and reciprocals of arrays without the general power
 }
 
 
@@ -116,7 +117,7 @@ _inside: set[int] = set()  # and of those that are
 
 def user_frame() -> Any:
     """The frame, outside minigrad, that called the running operation. Only its code and place in it may be kept."""
-    frame = sys._getframe(2)
+    frame: Any = sys._getframe(2)
     while frame is not None:
         module = id(frame.f_globals)
         if module not in _inside:

@@ -20,7 +20,7 @@ from minigrad.errors import DimensionError, DtypeError, GraphError, describe
 from minigrad.function import LEAF, Output, TensorCore, edge_of, raw, tie
 from minigrad.function import wrap as wrap
 from minigrad.hooks import RemovableHandle, add_hook, hooks_of
-from minigrad.memory import alias_of, check_inplace, detached, share, wrote
+from minigrad.memory import Alias, Version, alias_of, check_inplace, detached, share, wrote
 from minigrad.ops.arguments import fitting
 from minigrad.ops.compare import CompareMethods
 from minigrad.ops.copy import CopyMethods
@@ -93,15 +93,7 @@ class Tensor(
     __array_priority__ = 1000
 
     def __init__(self, *data: Any) -> None:
-        if len(data) == 1 and not isinstance(data[0], int):
-            if isinstance(data[0], (float, str)):
-                raise TypeError(f"Tensor: data must be a sequence, an array or sizes, got {data[0]!r:.60}; use tensor()")
-            wanted = data[0] if isinstance(data[0], Size) else None
-            self._data = _array(data[0], None, "Tensor").astype(dtypes.as_numpy(None))
-        else:
-            wanted = data or (0,)
-        if wanted is not None:
-            self._data = np.empty(Size(wanted), dtype=dtypes.as_numpy(None))
+        self._data = _legacy(data, dtypes.as_numpy(None), "Tensor")
         self._node = self._grad = self._alias = None
 
     # ---------------------------------------------------------------- what it is
@@ -472,9 +464,11 @@ class Tensor(
                 "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the "
                 "moment; use detach() or clone() first"
             )
-        out = wrap(copy.deepcopy(self._data))
+        out = wrap(copy.deepcopy(self._data, memo))
         out.__class__ = type(self)
         out._node = self._node
+        if self._alias is not None:  # tensors that share one array still know of each other's writes
+            out._alias = Alias(memo.setdefault(id(self._alias.version), Version()))
         memo[id(self)] = out
         out._grad = copy.deepcopy(self._grad, memo)
         for name, value in self.__dict__.items():
@@ -483,10 +477,8 @@ class Tensor(
         return out
 
     def __reduce__(self) -> Any:
-        if not self.is_leaf:
-            raise RuntimeError("pickle: only leaves can be pickled, not results of recorded operations; detach() first")
         extra = {k: v for k, v in self.__dict__.items() if k not in ("hooks", "_accumulator")}
-        return _rebuild, (type(self), self._data, self._node is LEAF, self._grad, extra)
+        return _rebuild, (type(self), self._data, self.requires_grad, self._grad, extra)
 
 
 def _rebuild(cls: type[Tensor], data: Any, requires_grad: bool, grad: Any, extra: dict[str, Any]) -> Any:
@@ -549,8 +541,41 @@ def _array(data: Any, dtype: Any, name: str) -> Any:
         return array.astype(dtypes.as_numpy(wanted), copy=False)
     wanted = dtypes.as_numpy(dtype)
     if numbers and wanted.kind in "iu" and array.size:
-        fitting(name, array.min().item(), wanted), fitting(name, array.max().item(), wanted)
+        for extreme in (array.min(), array.max()):
+            fitting(name, extreme.item(), wanted)
     return array.astype(wanted, copy=False)
+
+
+def _legacy(data: tuple[Any, ...], dtype: np.dtype[Any], name: str) -> Any:
+    """The array of `FloatTensor(data)`, a copy, or of `FloatTensor(2, 3)`, uninitialised."""
+    if len(data) != 1 or isinstance(data[0], (int, Size)):
+        return np.empty(Size(data[0] if data and isinstance(data[0], Size) else data or (0,)), dtype)
+    if isinstance(data[0], (float, str)):
+        raise TypeError(f"{name}: data must be a sequence, an array or sizes, got {data[0]!r:.60}; use tensor()")
+    return np.array(_array(data[0], dtype, name))
+
+
+class TensorType:
+    """PyTorch's older name for tensors of one dtype: `LongTensor([1, 2])`, `x.type(LongTensor)`, `isinstance(x, LongTensor)`."""
+
+    def __init__(self, name: str, dtype: dtypes.dtype) -> None:
+        self.name, self.dtype = name, dtype.numpy
+
+    def __call__(self, *data: Any) -> Tensor:
+        return wrap(_legacy(data, self.dtype, self.name))
+
+    def __instancecheck__(self, x: object) -> bool:
+        return isinstance(x, TensorCore) and x._data.dtype == self.dtype
+
+    def __repr__(self) -> str:
+        return f"minigrad.{self.name}"
+
+
+HalfTensor, FloatTensor = TensorType("HalfTensor", dtypes.float16), TensorType("FloatTensor", dtypes.float32)
+DoubleTensor, BoolTensor = TensorType("DoubleTensor", dtypes.float64), TensorType("BoolTensor", dtypes.boolean)
+CharTensor, ByteTensor = TensorType("CharTensor", dtypes.int8), TensorType("ByteTensor", dtypes.uint8)
+ShortTensor, IntTensor = TensorType("ShortTensor", dtypes.int16), TensorType("IntTensor", dtypes.int32)
+LongTensor = TensorType("LongTensor", dtypes.int64)
 
 
 def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:

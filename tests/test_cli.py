@@ -80,6 +80,11 @@ def test_the_defaults_learn_the_digits(tmp_path: Path) -> None:
     assert rows[-1]["loss"] < rows[0]["loss"]
 
 
+def test_steps_may_end_inside_an_epoch(tmp_path: Path) -> None:
+    assert main(["train", "--data", "mnist", "--steps", "5", "--batch-size", "30", "--out", "run"]) == 0
+    assert [(row["epoch"], row["step"]) for row in history(tmp_path / "run")] == [(1, 4), (2, 5)]
+
+
 def test_same_seed_same_run(tmp_path: Path) -> None:
     for name, seed in (("a", "1"), ("b", "1"), ("c", "2")):
         assert main(["train", "--data", "mnist", "--steps", "5", "--seed", seed, "--out", name]) == 0

@@ -11,7 +11,7 @@ Array = np.ndarray[Any, Any]
 
 def overlaps_itself(a: Array) -> bool:
     """Whether several elements are one memory location, as in a broadcast array."""
-    return a.size > 1 and 0 in a.strides and any(s == 0 and n > 1 for s, n in zip(a.strides, a.shape, strict=True))
+    return bool(a.size > 1) and 0 in a.strides and any(s == 0 and n > 1 for s, n in zip(a.strides, a.shape, strict=True))
 
 
 def overlaps_partly(written: Array, read: Array) -> bool:

@@ -55,5 +55,6 @@ def row_sums(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 def row_maxima(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """x.max(1, keepdims=True) of a matrix. Short rows go through a transposed copy: 2.9 us for 100x10 instead of 5.2."""
     if x.shape[1] < 32:
-        return np.maximum.reduce(np.array(x.T, order="C"), axis=0, initial=-np.inf)[:, None]
-    return np.maximum.reduce(x, axis=1, keepdims=True)  # type: ignore[no-any-return]
+        largest: np.ndarray[Any, Any] = np.maximum.reduce(np.array(x.T, order="C"), axis=0, initial=-np.inf)[:, None]
+        return largest
+    return np.maximum.reduce(x, axis=1, keepdims=True)

@@ -23,6 +23,18 @@ __all__ = [
 
 T = TypeVar("T", bound="CopyMethods")
 
+LEGACY = {
+    "float16": "HalfTensor",
+    "float32": "FloatTensor",
+    "float64": "DoubleTensor",
+    "int8": "CharTensor",
+    "int16": "ShortTensor",
+    "int32": "IntTensor",
+    "int64": "LongTensor",
+    "uint8": "ByteTensor",
+    "bool": "BoolTensor",
+}  # PyTorch's older names for tensors of one dtype
+
 
 class Cast(Function):
     """x in another dtype. PyTorch: `to`."""
@@ -45,14 +57,14 @@ class Cast(Function):
 class Clone(Function):
     """A copy of x, in the graph. PyTorch: `clone`."""
 
-    symbol, domain = "clone", (Reals(),)
+    symbol, domain = "clone", (Reals(), OneOf("K", "C"))
 
     def forward(x: Any, order: str = "K") -> Any:
         if not x.ndim:
             return np.array(x)[()]
         return x.copy(order if order != "K" or is_dense(x) else "C")  # gaps are not kept: PyTorch
 
-    def oracle(x: Any) -> Any:
+    def oracle(x: Any, order: str) -> Any:
         return +x
 
     def dx(g: Any) -> Any:
@@ -167,6 +179,18 @@ class CopyMethods:
             return Cast.apply(self, wanted)
         return Clone.apply(self) if copy else self  # type: ignore[return-value]
 
+    def type(self: T, dtype: Any = None, non_blocking: bool = False) -> Any:
+        """self in another dtype, also named 'minigrad.LongTensor' and the like; without one, that name of self's own."""
+        if dtype is None:
+            return f"minigrad.{LEGACY[self._data.dtype.name]}"
+        if isinstance(dtype, str) and dtype.endswith("Tensor"):
+            named = dtype.rpartition(".")[2]
+            found = [name for name, legacy in LEGACY.items() if legacy == named]
+            if not found:
+                raise ValueError(f"type: invalid type {dtype!r}; one of {', '.join(LEGACY.values())}")
+            dtype = found[0]
+        return self.to(dtype)
+
     def type_as(self, other: Tensor) -> Tensor:
         """self in other's dtype. PyTorch: `type_as`."""
         return self.to(other._data.dtype)
@@ -210,3 +234,7 @@ class CopyMethods:
     def cpu(self: T) -> Tensor:
         """self: all tensors are on the CPU."""
         return self.to("cpu")
+
+    def cuda(self: T, device: Any = None, non_blocking: bool = False) -> Tensor:
+        """Raises RuntimeError: there is no GPU here."""
+        return self.to("cuda")

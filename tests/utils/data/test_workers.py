@@ -278,6 +278,18 @@ def test_a_worker_killed_between_two_batches() -> None:
         next(batches)
 
 
+def test_a_worker_that_dies_in_the_middle_of_sending() -> None:
+    def large(samples: list[int]) -> bytes:
+        return bytes(50_000_000)
+
+    loader = DataLoader(Numbers(2, at=1, does=lambda: os._exit(3)), num_workers=1, collate_fn=large)
+    batches = iter(loader)
+    (child,) = active_children()
+    child.join()
+    with pytest.raises(RuntimeError, match="exited unexpectedly with exit code 3"):
+        next(batches)
+
+
 def test_timeout() -> None:
     loader = DataLoader(Numbers(4, at=1, does=lambda: time.sleep(2) or 1), num_workers=1, timeout=0.2)
     batches = iter(loader)
