@@ -49,6 +49,4 @@ class NoDevice(RuntimeError, AssertionError):
 def check_device(device: Any, name: str) -> None:
     """Raise NoDevice, a RuntimeError, unless device is None or the CPU."""
     if device is not None and Device(device).type != "cpu":
-        raise NoDevice(
-            f"{name}: minigrad runs on the CPU; device {str(device)!r} is not available. Use device='cpu'."
-        )
+        raise NoDevice(f"{name}: minigrad runs on the CPU; device {str(device)!r} is not available. Use device='cpu'.")

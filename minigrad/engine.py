@@ -272,8 +272,8 @@ def accumulate(leaf: Any, g: Any, owned: bool) -> None:
                 g, owned = like(result, g), False
     old = leaf._grad
     if isinstance(g, TensorCore):
-        if g._data.dtype != leaf._data.dtype:  # type: ignore[attr-defined]
-            g = g.to(leaf.dtype)
+        if g._data.dtype != leaf._data.dtype:
+            g = g.to(leaf.dtype)  # type: ignore[attr-defined]
         leaf._grad = g if old is None else old + g
     else:
         if g.dtype is not leaf._data.dtype and g.dtype != leaf._data.dtype:

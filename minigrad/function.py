@@ -45,6 +45,14 @@ UFUNCS: dict[Any, type[Function]] = {}  # NumPy's own functions and the operatio
 OPERATIONS: list[type[Function]] = []
 RESULT, KEPT = -1, -1000  # slots of saved values, see Function._slot
 
+
+def power(x: Any, y: Any) -> Any:
+    """x ** y; by the operator, which squares and inverts without a general power, if y is a Python number."""
+    if y.__class__ is int or y.__class__ is float or isinstance(x, TensorCore) or isinstance(y, TensorCore):
+        return x**y
+    return np.power(x, y)
+
+
 # The same loops as the ufuncs, without the ufunc machinery: ten times faster on NumPy scalars.
 OPERATORS: dict[Any, Callable[..., Any]] = {
     np.add: operator.add,
@@ -54,7 +62,7 @@ OPERATORS: dict[Any, Callable[..., Any]] = {
     np.negative: operator.neg,
     np.positive: operator.pos,
     np.matmul: operator.matmul,
-    np.power: operator.pow,  # and squares, roots and reciprocals of arrays without the general power
+    np.power: power,
 }
 
 
@@ -887,7 +895,7 @@ def refuse(cls: type[Function], x: Any) -> Any:
 def complaint(cls: type[Function], args: Sequence[Any], error: Exception) -> Exception:
     """The error of a failed forward, with the operation, shapes and dtypes."""
     label = f"{cls.__name__.lower()}({describe_all(args)})"
-    if type(error) is IndexError:
+    if type(error) is IndexError or isinstance(error, np.exceptions.AxisError):
         return DimensionError(f"{label}: {error}")
     if isinstance(error, (ShapeError, DtypeError, IndexError)):
         return type(error)(f"{label}: {error}") if cls.__name__.lower() not in str(error) else error

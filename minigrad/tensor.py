@@ -177,14 +177,14 @@ class Tensor(
 
     def data_ptr(self) -> int:
         """The address of the first element."""
-        return self._buffer().ctypes.data  # type: ignore[no-any-return]
+        return self._buffer().ctypes.data
 
     def storage_offset(self) -> int:
         """Where the first element stands, in elements, from the start of the memory that the array shares."""
         array = base = self._buffer()
         while isinstance(base.base, np.ndarray):
             base = base.base
-        return (array.ctypes.data - base.ctypes.data) // array.itemsize  # type: ignore[no-any-return]
+        return (array.ctypes.data - base.ctypes.data) // array.itemsize
 
     def __len__(self) -> int:
         if not self._data.ndim:
@@ -239,7 +239,9 @@ class Tensor(
     def __repr__(self) -> str:
         node = self.grad_fn
         return printing.format_tensor(
-            np.asarray(self._data), requires_grad=node is None and self.requires_grad, grad_fn=node and node.name()
+            np.asarray(self._data),
+            requires_grad=node is None and self.requires_grad,
+            grad_fn=None if node is None else node.name(),
         )
 
     # ---------------------------------------------------------------- its gradient and its place in the graph
@@ -411,12 +413,12 @@ class Tensor(
     @property
     def _version(self) -> int:
         """How often the buffer was written."""
-        return 0 if self._alias is None else self._alias.version.count  # type: ignore[no-any-return]
+        return 0 if self._alias is None else self._alias.version.count
 
     @property
     def _base(self) -> Tensor | None:
         """The tensor this is a differentiable view of."""
-        return None if self._alias is None else self._alias.base  # type: ignore[no-any-return]
+        return None if self._alias is None else self._alias.base
 
     def _is_view(self) -> bool:
         return self._base is not None
@@ -592,8 +594,8 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """data as a tensor, sharing memory with an array or being the tensor itself where the dtype allows."""
     check_device(device, "as_tensor")
-    if isinstance(data, TensorCore):
-        return data.to(dtype) if dtype is not None else data  # type: ignore[attr-defined, return-value, no-any-return]
+    if isinstance(data, Tensor):
+        return data.to(dtype) if dtype is not None else data
     if isinstance(data, np.ndarray) and data.dtype in dtypes.BY_NUMPY:
         wanted = data.dtype if dtype is None else dtypes.as_numpy(dtype)
         return wrap(data.astype(wanted, copy=False))

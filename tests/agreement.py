@@ -74,7 +74,11 @@ def difference(expected: Any, got: Any, where: str = "result") -> str:
     if isinstance(expected, dict) and isinstance(got, dict) and list(expected) == list(got):
         return next(filter(None, (difference(expected[k], got[k], f"{where}[{k!r}]") for k in expected)), "")
     if isinstance(expected, float) and isinstance(got, float):
-        return "" if np.isclose(expected, got, rtol=1e-6, equal_nan=True) else f"{where}: PyTorch {expected}, minigrad {got}"
+        return (
+            ""
+            if np.isclose(expected, got, rtol=1e-6, equal_nan=True)
+            else f"{where}: PyTorch {expected}, minigrad {got}"
+        )
     same = type(expected) is type(got) and expected == got
     return "" if same else f"{where}: PyTorch {expected!r}, minigrad {got!r}"
 

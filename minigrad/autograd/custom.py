@@ -241,7 +241,7 @@ class Function(Operation, FunctionCtx):
                     )
                 a = sum_to(a, shape)
             if a._data.dtype != dtype:
-                a = a.to(dtype)  # type: ignore[attr-defined]
+                a = a.to(dtype)
             found.append(a._data if arrays else a)
         return found
 

@@ -11,7 +11,9 @@ Array = np.ndarray[Any, Any]
 
 def overlaps_itself(a: Array) -> bool:
     """Whether several elements are one memory location, as in a broadcast array."""
-    return bool(a.size > 1) and 0 in a.strides and any(s == 0 and n > 1 for s, n in zip(a.strides, a.shape, strict=True))
+    return (
+        bool(a.size > 1) and 0 in a.strides and any(s == 0 and n > 1 for s, n in zip(a.strides, a.shape, strict=True))
+    )
 
 
 def overlaps_partly(written: Array, read: Array) -> bool:
@@ -21,7 +23,7 @@ def overlaps_partly(written: Array, read: Array) -> bool:
     """
     if written is read or not np.may_share_memory(written, read) or not (is_dense(written) and is_dense(read)):
         return False
-    return _layout(written) != _layout(read)
+    return bool(_layout(written) != _layout(read))
 
 
 def is_dense(a: Array) -> bool:
@@ -37,4 +39,8 @@ def is_dense(a: Array) -> bool:
 
 
 def _layout(a: Array) -> Any:
-    return a.__array_interface__["data"][0], a.dtype, [(s, n) for s, n in zip(a.strides, a.shape, strict=True) if n != 1]
+    return (
+        a.__array_interface__["data"][0],
+        a.dtype,
+        [(s, n) for s, n in zip(a.strides, a.shape, strict=True) if n != 1],
+    )

@@ -47,4 +47,4 @@ def flat_positions(shape: tuple[int, ...], index: tuple[Any, ...]) -> Array | No
     if lead:
         block = math.prod(shape[lead:])
         rows = np.arange(0, block * math.prod(shape[:lead]), block).reshape(-1, *(1,) * rows.ndim) + rows
-    return rows
+    return np.asarray(rows)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar
 
 import minigrad
 from minigrad import dtypes
+from minigrad.device import Device
 from minigrad.hooks import HookTable, RemovableHandle
 from minigrad.nn.hooks import Hook, ModuleHooks, call_with_hooks, register
 from minigrad.nn.parameter import Parameter, clear_grad
@@ -104,12 +105,12 @@ class Module(Registry):
 
         Raises TypeError for a dtype that is not floating-point.
         """
-        dtype = kwargs.get("dtype")
-        for a in args:
+        dtype = None
+        for a in (*args, *kwargs.values()):
             if isinstance(a, Tensor):
                 dtype = a.dtype
-            elif isinstance(a, dtypes.dtype):
-                dtype = a
+            elif a is not None and not isinstance(a, (str, bool, Device)):
+                dtype = dtypes.from_numpy_dtype(dtypes.as_numpy(a))
         if dtype is not None and not dtype.is_floating_point:
             raise TypeError(f"nn.Module.to only accepts floating point dtypes, but got desired dtype={dtype}")
         minigrad.empty(0).to(*args, **kwargs)  # raises for what Tensor.to does not take
@@ -135,6 +136,10 @@ class Module(Registry):
     def cpu(self: M) -> M:
         """This module: everything lives in the memory of the CPU."""
         return self
+
+    def cuda(self: M, device: Any = None) -> M:
+        """Raises RuntimeError: there is no GPU here."""
+        return self._apply(lambda t: t.cuda(device))
 
     def train(self: M, mode: bool = True) -> M:
         """Set training mode here and below; it matters to Dropout and BatchNorm. Raises ValueError unless a bool."""

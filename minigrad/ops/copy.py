@@ -143,7 +143,7 @@ class CopyMethods:
         """Overwrite self by src, broadcast and cast to self's shape and dtype. PyTorch: `copy_`."""
         if not isinstance(src, TensorCore):
             raise TypeError(f"copy_: src must be a tensor, not {type(src).__name__}")
-        return overwrite(self, src, "copy_")  # type: ignore[no-any-return]
+        return overwrite(self, src, "copy_")
 
     def fill_(self: T, value: Any) -> T:
         """Every element becomes value, a number or a 0-d tensor. PyTorch: `fill_`."""
@@ -151,11 +151,11 @@ class CopyMethods:
             value = fitting("fill_", number("fill_", "value", value), self._data.dtype)
         elif value._data.ndim:
             raise RuntimeError(f"fill_: value must be a number or a 0-d tensor, not of shape {value._data.shape}")
-        return overwrite(self, value, "fill_")  # type: ignore[no-any-return]
+        return overwrite(self, value, "fill_")
 
     def zero_(self: T) -> T:
         """Every element becomes 0. PyTorch: `zero_`."""
-        return overwrite(self, self._data.dtype.type(0), "zero_")  # type: ignore[no-any-return]
+        return overwrite(self, self._data.dtype.type(0), "zero_")
 
     def to(self: T, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False, **_: Any) -> Tensor:
         """self as another dtype or like another tensor; itself if nothing changes. Devices other than 'cpu' raise.
@@ -167,7 +167,7 @@ class CopyMethods:
         for a in args:
             if isinstance(a, TensorCore):
                 dtype = a._data.dtype
-            elif isinstance(a, (str, Device)) and not isinstance(a, dtypes.dtype):
+            elif isinstance(a, (str, Device)):
                 device = a
             elif isinstance(a, bool) or a is None:
                 continue
@@ -235,6 +235,6 @@ class CopyMethods:
         """self: all tensors are on the CPU."""
         return self.to("cpu")
 
-    def cuda(self: T, device: Any = None, non_blocking: bool = False) -> Tensor:
+    def cuda(self: T, device: Any = None, non_blocking: Any = False) -> Tensor:
         """Raises RuntimeError: there is no GPU here."""
         return self.to("cuda")

@@ -9,7 +9,7 @@ import numpy as np
 from minigrad import dtypes
 from minigrad.domains import Booleans, Drawn, Reals
 from minigrad.errors import DtypeError, describe
-from minigrad.function import UFUNCS, Binary, Function, TensorCore, Unary, raw, wrap
+from minigrad.function import UFUNCS, Binary, Function, TensorCore, Unary, power, raw, wrap
 from minigrad.memory import inplace
 
 if TYPE_CHECKING:
@@ -109,9 +109,9 @@ class Pow(Binary):
 
     def dx(g: Any, x: Any, y: Any) -> Any:
         if isinstance(y, (int, float)):
-            return g * (y * x ** (y - 1)) if y else g * 0
+            return g * (y * power(x, y - 1)) if y else g * 0
         one = np.logical_and(raw(y) == 0, np.logical_not(np.abs(raw(x)) > 0))  # 0 and NaN to the power 0
-        return g * (y * Where.apply(one, 1, x) ** (y - 1))
+        return g * (y * power(Where.apply(one, 1, x), y - 1))
 
     def dy(g: Any, x: Any, y: Any, out: Any) -> Any:
         if isinstance(x, (int, float)):

@@ -323,7 +323,9 @@ def put(x: Any, index: tuple[Any, ...], values: Any, name: str) -> Any:
         else:
             buffer[index] = np.array(new) if np.may_share_memory(new, buffer) else new
     except ValueError as error:
-        raise ShapeError(f"{name}: {describe(values)} does not fit into the index of a {describe(x)}: {error}") from None
+        raise ShapeError(
+            f"{name}: {describe(values)} does not fit into the index of a {describe(x)}: {error}"
+        ) from None
     except IndexError as error:
         raise DimensionError(f"{name}: {describe(x)}: {error}") from None
     edges = (edge_of(x), edge_of(values) if isinstance(values, TensorCore) else None)
@@ -339,7 +341,9 @@ def put(x: Any, index: tuple[Any, ...], values: Any, name: str) -> Any:
 def alike(x: Any, values: Any, name: str, argument: str = "src") -> None:
     """Raise unless values is a Tensor of x's dtype."""
     if array_of(name, argument, values).dtype != x._data.dtype:
-        raise DtypeError(f"{name}(): Expected {argument} of the dtype of {describe(x)}, got {describe(values)}; convert it first")
+        raise DtypeError(
+            f"{name}(): Expected {argument} of the dtype of {describe(x)}, got {describe(values)}; convert it first"
+        )
 
 
 def element(x: Any, value: Any, name: str) -> Any:
@@ -370,7 +374,9 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     x = raw(input)
     axis = one_dim(dim, x.ndim, "take_along_dim")
     if index.ndim != x.ndim:
-        raise ShapeError(f"take_along_dim: input and indices should have as many dimensions, got {x.shape} and {index.shape}")
+        raise ShapeError(
+            f"take_along_dim: input and indices should have as many dimensions, got {x.shape} and {index.shape}"
+        )
     sides = list(x.shape), list(index.shape)
     sides[0][axis] = sides[1][axis] = 1
     shape = list(np.broadcast_shapes(*map(tuple, sides)))
@@ -419,7 +425,7 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
 
 def argwhere(input: Tensor) -> Tensor:
     """The indices of the elements that are not zero, one row each. PyTorch: `argwhere`."""
-    return nonzero(input)  # type: ignore[no-any-return]
+    return nonzero(input)
 
 
 def narrow(input: Tensor, dim: int, start: int | Tensor, length: int) -> Tensor:
@@ -517,10 +523,12 @@ class IndexMethods:
         place = tuple(normalised_entry(array_of("index_put_", "indices", i), "index_put_") for i in indices)
         alike(self, values, "index_put_", "values")
         if not accumulate:
-            return put(self, place, values, "index_put_")  # type: ignore[no-any-return]
+            return put(self, place, values, "index_put_")
         return self._add_at(place, values, "index_put_")
 
-    def scatter_(self: T, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None) -> T:
+    def scatter_(
+        self: T, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None
+    ) -> T:
         """Write src's elements, or one value, to the places along dim that index names. PyTorch: `scatter_`."""
         if reduce is not None:
             raise NotImplementedError("scatter_: reduce is not supported; use scatter_add_ to add")
@@ -554,24 +562,26 @@ class IndexMethods:
         try:
             values = values.expand(picked)
         except RuntimeError as error:
-            raise ShapeError(f"{name}: {describe(values)} does not fit into the index of a {describe(self)}: {error}") from None
+            raise ShapeError(
+                f"{name}: {describe(values)} does not fit into the index of a {describe(self)}: {error}"
+            ) from None
         added = IndexAdd.apply(values, shape or (1,), place).reshape(shape)
-        return inplace(Add, self, added, name=name)  # type: ignore[no-any-return]
+        return inplace(Add, self, added, name=name)
 
     def index_copy_(self: T, dim: int, index: Tensor, source: Tensor) -> T:
         """Write the slices of source over those along dim that index names. PyTorch: `index_copy_`."""
         place = along(self, dim, index, "index_copy_")
         alike(self, source, "index_copy_", "source")
         slices(source, self, place, "index_copy_")
-        return put(self, place, source, "index_copy_")  # type: ignore[no-any-return]
+        return put(self, place, source, "index_copy_")
 
     def index_fill_(self: T, dim: int, index: Tensor, value: Any) -> T:
         """Every element of the slices along dim that index names becomes value. PyTorch: `index_fill_`."""
-        return put(self, along(self, dim, index, "index_fill_"), element(self, value, "index_fill_"), "index_fill_")  # type: ignore[no-any-return]
+        return put(self, along(self, dim, index, "index_fill_"), element(self, value, "index_fill_"), "index_fill_")
 
     def masked_fill_(self: T, mask: Tensor, value: Any) -> T:
         """value, a number or 0-d tensor, where mask is true. PyTorch: `masked_fill_`."""
-        return put(self, (wide(mask, self, "masked_fill_"),), element(self, value, "masked_fill_"), "masked_fill_")  # type: ignore[no-any-return]
+        return put(self, (wide(mask, self, "masked_fill_"),), element(self, value, "masked_fill_"), "masked_fill_")
 
     def masked_scatter_(self: T, mask: Tensor, source: Tensor) -> T:
         """The first elements of source, in order, where mask is true. PyTorch: `masked_scatter_`."""
@@ -579,8 +589,10 @@ class IndexMethods:
         place = wide(mask, self, "masked_scatter_")
         count = int(np.count_nonzero(place))
         if raw(source).size < count:
-            raise ShapeError(f"masked_scatter_: {describe(source)} has fewer elements than the {count} that the mask has")
-        return put(self, (place,), source.reshape(-1)[:count], "masked_scatter_")  # type: ignore[no-any-return]
+            raise ShapeError(
+                f"masked_scatter_: {describe(source)} has fewer elements than the {count} that the mask has"
+            )
+        return put(self, (place,), source.reshape(-1)[:count], "masked_scatter_")
 
 
 def wide(mask: Any, x: Any, name: str) -> Any:
@@ -606,4 +618,6 @@ def slices(source: Any, x: Any, place: tuple[Any, ...], name: str) -> None:
     shape = x._data.shape
     wanted: Shape = (*shape[: len(place) - 1], place[-1].size, *shape[len(place) :]) if shape else ()
     if source._data.shape != wanted:
-        raise ShapeError(f"{name}: expected a source of shape {wanted}, one slice for each index, got {describe(source)}")
+        raise ShapeError(
+            f"{name}: expected a source of shape {wanted}, one slice for each index, got {describe(source)}"
+        )

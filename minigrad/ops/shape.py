@@ -137,7 +137,9 @@ class Expand(Function):
             raise ShapeError(f"expand: the expanded size {shape} does not fit a tensor of shape {x.shape}")
         out = np.broadcast_to(x, sizes)
         if isinstance(x, np.ndarray):
-            out.flags.writeable = x.flags.writeable  # writes are refused where they matter, see minigrad.kernels.overlap
+            out.flags.writeable = (
+                x.flags.writeable
+            )  # writes are refused where they matter, see minigrad.kernels.overlap
         return out
 
     def oracle(x: Any, shape: Shape) -> Any:
@@ -202,7 +204,9 @@ class Flip(Function):
 
 
 def _distinct(source: Source, x: Any) -> Shape:
-    return tuple(d - x.ndim if source.choice((True, False)) else d for d in range(x.ndim) if source.choice((True, False)))
+    return tuple(
+        d - x.ndim if source.choice((True, False)) else d for d in range(x.ndim) if source.choice((True, False))
+    )
 
 
 class Repeat(Function):
@@ -213,7 +217,9 @@ class Repeat(Function):
 
     def forward(x: Any, repeats: Shape) -> Any:
         if len(repeats) < x.ndim or any(n < 0 for n in repeats):
-            raise ShapeError(f"repeat: one number >= 0 for each of the {x.ndim} dimensions of x is needed, got {repeats}")
+            raise ShapeError(
+                f"repeat: one number >= 0 for each of the {x.ndim} dimensions of x is needed, got {repeats}"
+            )
         return np.tile(x, repeats)
 
     def oracle(x: Any, repeats: Shape) -> Any:
@@ -520,7 +526,11 @@ class ShapeMethods:
 
         With a dtype the same bytes as elements of that type. PyTorch: `Tensor.view`.
         """
-        if dtype is not None or len(sizes) == 1 and not isinstance(sizes[0], (int, np.integer, tuple, list, TensorCore)):
+        if (
+            dtype is not None
+            or len(sizes) == 1
+            and not isinstance(sizes[0], (int, np.integer, tuple, list, TensorCore))
+        ):
             return reinterpreted(self, sizes[0] if dtype is None else dtype)
         out = Reshape.apply(self, filled(sizes_of(sizes, size, "view"), self._data.size, "view"))
         if out._data.size and not np.may_share_memory(out._data, self._data):

@@ -89,7 +89,7 @@ class Adam(Optimizer):
             add(square, work, square)
             if group["amsgrad"]:
                 largest = state["max_exp_avg_sq"]._buffer()
-                square = np.maximum(largest, square, largest)
+                square = np.maximum(largest, square, out=largest)
             if shrink != 1:
                 multiply(array, scalar(shrink, dtype), array)
             # One scalar in the place of two divisions of arrays: the correction of the square moves to epsilon and lr.

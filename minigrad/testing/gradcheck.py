@@ -160,7 +160,7 @@ def _inputs(inputs: Any) -> list[Any]:
                 "This check will likely fail if all the inputs are not of double precision floating point.",
                 stacklevel=3,
             )
-        if any(step == 0 and n > 1 for step, n in zip(data.strides, data.shape, strict=True)):
+        if data.size and any(step == 0 and n > 1 for step, n in zip(data.strides, data.shape, strict=True)):
             raise RuntimeError(
                 f"The {i}th input has a dimension with stride 0. gradcheck only supports inputs that are non-overlapping "
                 "to be able to compute the numerical gradients correctly. You should call .contiguous() on the input "

@@ -297,10 +297,11 @@ def says_when_differentiable_once(operation: Operation, args: Args) -> None:
         return
     given = tensors(operation, args)
     outs = listed(operation.apply(*given))
-    upstream = [wrap(g).requires_grad_() for g in upstream_of(operation, args)]
+    upstream = [wrap(g) for g in upstream_of(operation, args)]
+    x = [given[places[0]]]
     try:
-        first = engine.grad(outs, [given[places[0]]], upstream, None, True, False, False)
-        engine.grad(first, upstream, [wrap(np.ones_like(raw(g))) for g in first], None, False, False, False)
+        first = engine.grad(outs, x, upstream, None, True, False, False)
+        engine.grad(first, x, [wrap(np.ones_like(raw(g))) for g in first], None, False, False, False)
     except GraphError as error:
         if "twice" not in str(error) and "once" not in str(error):
             raise _broken(operation, args, f"order 2 raised, but not for being once differentiable: {error}") from error

@@ -133,7 +133,12 @@ CASES: dict[str, Any] = {
     "ModuleDict, cleared": lambda lib: after(held(lib), lambda s: s.clear()),
     "ModuleDict, updated": lambda lib: after(held(lib), lambda s: s.update(lib.nn.ModuleDict({"a": lib.nn.Tanh()}))),
     "ParameterList": lambda lib: told(params(lib)),
-    "ParameterList, read": lambda lib: [len(params(lib)), params(lib)[-1], params(lib)[0].tolist(), len(list(params(lib)))],
+    "ParameterList, read": lambda lib: [
+        len(params(lib)),
+        params(lib)[-1],
+        params(lib)[0].tolist(),
+        len(list(params(lib))),
+    ],
     "ParameterList, sliced": lambda lib: told(params(lib)[:2]),
     "ParameterList, out of range": lambda lib: params(lib)[3],
     "ParameterList, set": lambda lib: after(params(lib), lambda s: s.__setitem__(0, lib.ones(4))),
@@ -207,9 +212,8 @@ def test_sequential_applies_one_after_the_other() -> None:
 
 def test_parameter_containers_list_their_contents() -> None:
     assert repr(nn.ParameterList([minigrad.zeros(2), "text"])) == (
-        "ParameterList(\n"
-        "    (0): Parameter containing: [minigrad.float32 of size 2]\n"
-        "    (1): Object of type: str\n"
-        ")"
+        "ParameterList(\n    (0): Parameter containing: [minigrad.float32 of size 2]\n    (1): Object of type: str\n)"
     )
-    assert "(a): Parameter containing: [minigrad.float32 of size 1x3]" in repr(nn.ParameterDict({"a": minigrad.ones(1, 3)}))
+    assert "(a): Parameter containing: [minigrad.float32 of size 1x3]" in repr(
+        nn.ParameterDict({"a": minigrad.ones(1, 3)})
+    )

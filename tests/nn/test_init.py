@@ -67,7 +67,9 @@ def test_the_same_seed_gives_pytorchs_numbers(torch: Any, name: str, shape: Any,
     assert mine[1] == theirs[1]  # as many draws were taken
 
 
-@pytest.mark.parametrize("name", ["uniform_", "normal_", "trunc_normal_", "xavier_uniform_", "kaiming_normal_", "orthogonal_"])
+@pytest.mark.parametrize(
+    "name", ["uniform_", "normal_", "trunc_normal_", "xavier_uniform_", "kaiming_normal_", "orthogonal_"]
+)
 def test_a_generator_of_ones_own(name: str) -> None:
     t = minigrad.zeros(4, 4)
     state = minigrad.get_rng_state().tolist()

@@ -89,7 +89,9 @@ def look(lib: Any, name: str) -> Any:
     lib.manual_seed(7)
     layer = LAYERS[name][0](lib)
     public = {k: v for k, v in vars(layer).items() if k[0] != "_"}
-    state = {k: (tuple(v.shape), str(v.dtype)[-7:], np.round(v.numpy(), 6).tolist()) for k, v in layer.state_dict().items()}
+    state = {
+        k: (tuple(v.shape), str(v.dtype)[-7:], np.round(v.numpy(), 6).tolist()) for k, v in layer.state_dict().items()
+    }
     return [repr(layer), public, state]
 
 

@@ -182,6 +182,7 @@ REFUSED: dict[str, Callable[[Any], Any]] = {
     "training neither true nor false": lambda lib: network(lib).train("yes"),
     "integer network": lambda lib: network(lib).to(lib.int64),
     "a device that is not there": lambda lib: network(lib).to("abacus"),
+    "a graphics card that is not there": lambda lib: lib.nn.Sequential(lib.nn.Linear(1, 1)).cuda(),
     "state dict that is none": lambda lib: network(lib).load_state_dict([1]),
     "state dict with a list": lambda lib: lib.nn.Linear(1, 1).load_state_dict(
         {"weight": [[1.0]], "bias": lib.zeros(1)}
@@ -290,6 +291,8 @@ def test_zero_grad_cuts_the_graph_of_a_gradient() -> None:
         (lambda net: net.to(device="cpu", dtype=minigrad.float16), minigrad.float16),
         (lambda net: net.to(minigrad.zeros(1, dtype=minigrad.float64)), minigrad.float64),
         (lambda net: net.to("cpu"), minigrad.float32),
+        (lambda net: net.to(minigrad.device("cpu"), non_blocking=True), minigrad.float32),
+        (lambda net: net.to(np.float64), minigrad.float64),
         (lambda net: net.cpu(), minigrad.float32),
     ],
 )

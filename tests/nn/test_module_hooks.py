@@ -111,7 +111,9 @@ STORIES: dict[str, Any] = {
 def test_hooks_see_and_do_what_they_do_in_pytorch(torch: Any, name: str, requires_grad: bool, several: bool) -> None:
     if several and "changes the output" in name:
         return  # the hook multiplies a tensor
-    mine, theirs = (story(lib, STORIES[name], requires_grad=requires_grad, several=several) for lib in (minigrad, torch))
+    mine, theirs = (
+        story(lib, STORIES[name], requires_grad=requires_grad, several=several) for lib in (minigrad, torch)
+    )
     assert mine == theirs
 
 
@@ -226,7 +228,10 @@ def test_answers_of_the_wrong_form_raise() -> None:
 def test_a_gradient_for_inputs_that_want_none_raises() -> None:
     net = nn.Linear(1, 1)
     net.register_full_backward_hook(lambda m, gi, go: (minigrad.ones(1),))
-    with pytest.warns(UserWarning, match="no inputs of Linear"), pytest.raises(RuntimeError, match="always return None"):
+    with (
+        pytest.warns(UserWarning, match="no inputs of Linear"),
+        pytest.raises(RuntimeError, match="always return None"),
+    ):
         net(minigrad.ones(1)).sum().backward()
 
 

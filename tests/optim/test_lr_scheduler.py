@@ -154,7 +154,14 @@ def test_the_state_of_callable_objects_is_kept() -> None:
     st.sampled_from((0, 0.01, [0.001, 0.005])),
 )
 def test_plateaus_as_pytorch(
-    torch: Any, mode: str, threshold_mode: str, metrics: Any, patience: int, cooldown: int, threshold: float, min_lr: Any
+    torch: Any,
+    mode: str,
+    threshold_mode: str,
+    metrics: Any,
+    patience: int,
+    cooldown: int,
+    threshold: float,
+    min_lr: Any,
 ) -> None:
     found = []
     for lib in (minigrad, torch):

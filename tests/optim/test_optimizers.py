@@ -151,7 +151,12 @@ def test_sgd_is_its_definition(seed: int, lr: float, momentum: float, nesterov: 
 
 
 @given(
-    st.integers(0, 2**32), rates(), st.floats(0, 0.99), st.floats(0, 0.999), st.sampled_from((1e-8, 1e-2)), st.booleans()
+    st.integers(0, 2**32),
+    rates(),
+    st.floats(0, 0.99),
+    st.floats(0, 0.999),
+    st.sampled_from((1e-8, 1e-2)),
+    st.booleans(),
 )
 def test_adam_is_its_definition(seed: int, lr: float, beta1: float, beta2: float, eps: float, eps_hat: bool) -> None:
     params = parameters(minigrad, seed=seed)

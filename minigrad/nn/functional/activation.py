@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 
-import minigrad
 from minigrad.domains import Reals
 from minigrad.dtypes import dtype as Dtype
 from minigrad.errors import DtypeError, describe
 from minigrad.function import Unary
 from minigrad.ops.elementwise import Sigmoid
-from minigrad.tensor import Tensor
+from minigrad.tensor import Tensor, wrap
 
 
 class Softplus(Unary):
@@ -45,7 +44,7 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
     """x where x > 0, negative_slope * x elsewhere; derivative negative_slope at 0. Raises DtypeError for integers."""
     need_floating("leaky_relu", input)
     if inplace:
-        return input.mul_(minigrad.where(input > 0, 1.0, negative_slope).to(input.dtype))
+        return input.mul_(wrap(np.where(input._data > 0, 1.0, negative_slope).astype(input._data.dtype)))
     return input.where(input > 0, input * negative_slope)
 
 
