@@ -39,6 +39,15 @@ from minigrad.modes import is_grad_enabled as is_grad_enabled
 from minigrad.modes import is_inference_mode_enabled as is_inference_mode_enabled
 from minigrad.modes import no_grad as no_grad
 from minigrad.modes import set_grad_enabled as set_grad_enabled
+from minigrad.tensor import BoolTensor as BoolTensor
+from minigrad.tensor import ByteTensor as ByteTensor
+from minigrad.tensor import CharTensor as CharTensor
+from minigrad.tensor import DoubleTensor as DoubleTensor
+from minigrad.tensor import FloatTensor as FloatTensor
+from minigrad.tensor import HalfTensor as HalfTensor
+from minigrad.tensor import IntTensor as IntTensor
+from minigrad.tensor import LongTensor as LongTensor
+from minigrad.tensor import ShortTensor as ShortTensor
 from minigrad.tensor import Size as Size
 from minigrad.tensor import Tensor as Tensor
 from minigrad.tensor import as_tensor as as_tensor

@@ -17,6 +17,7 @@ from minigrad.modes import (
     set_grad_enabled,
 )
 from minigrad.tensor import Tensor
+from minigrad.testing.gradcheck import gradcheck, gradgradcheck
 
 __all__ = [
     "Function",
@@ -26,6 +27,8 @@ __all__ = [
     "detect_anomaly",
     "enable_grad",
     "grad",
+    "gradcheck",
+    "gradgradcheck",
     "inference_mode",
     "no_grad",
     "once_differentiable",

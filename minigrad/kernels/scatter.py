@@ -21,7 +21,7 @@ def added_at(values: Array, shape: tuple[int, ...], index: tuple[Any, ...]) -> A
     """
     dtype = values.dtype
     out = np.zeros(shape, np.float32 if dtype == np.float16 else dtype)
-    if all(isinstance(e, (bool, np.bool_)) or getattr(e, "dtype", None) == bool for e in index):
+    if all(isinstance(e, (bool, np.bool_)) or getattr(e, "dtype", None) == np.bool_ for e in index):
         out[index] = values  # masks name no position twice
     elif values.size <= FEW or (positions := flat_positions(shape, index)) is None:
         np.add.at(out, index, values)

@@ -72,7 +72,7 @@ class Getitem(Function):
             return x[index]
         if is_basic(index):
             return x[index if Ellipsis in index else (*index, Ellipsis)]
-        if len(index) == 1 and x.ndim > 1 and getattr(index[0], "dtype", bool) != bool:
+        if len(index) == 1 and x.ndim > 1 and getattr(index[0], "dtype", np.bool_) != np.bool_:
             return x.take(index[0], axis=0)  # 15 us for 1120 rows of 128, where [] takes 26
         return x[index]
 
@@ -107,7 +107,7 @@ class IndexAdd(Function):
         return out
 
     def dvalues(g: Any, index: Any) -> Any:
-        return g[index]
+        return Getitem.apply(g, index)
 
 
 class IndexPut(Function):
@@ -136,7 +136,7 @@ class IndexPut(Function):
         return IndexPut.apply(g, np.zeros((), raw(g).dtype), index)
 
     def dvalues(g: Any, values_shape: Any, index: Any) -> Any:
-        picked = g[index]
+        picked = Getitem.apply(g, index)
         while picked.ndim < len(values_shape):  # assignment drops leading ones
             picked = np.expand_dims(picked, 0)
         return sum_to(picked, values_shape)
@@ -299,7 +299,7 @@ def halves(index: tuple[Any, ...]) -> tuple[Any, ...] | None:
         return None
     basic: list[Any] = []
     for e in index:  # a mask stands for as many dimensions as it has
-        basic += [e] if is_basic((e,)) else [FULL] * (np.ndim(e) if getattr(e, "dtype", bool) == bool else 1)
+        basic += [e] if is_basic((e,)) else [FULL] * (np.ndim(e) if getattr(e, "dtype", np.bool_) == np.bool_ else 1)
     advanced = [FULL if e is None or isinstance(e, slice) else e for e in index if e.__class__ is not int]
     return Basic(basic if Ellipsis in basic else (*basic, Ellipsis)), tuple(advanced)
 

@@ -138,7 +138,7 @@ class TestMnist:
     def test_labels_out_of_range(self, folder: Path) -> None:
         labels = np.zeros(30)
         labels[4] = 10
-        (folder / NAMES[1]).write_bytes(gzip.compress(idx(labels)))
+        (folder / NAMES[1]).write_bytes(gzip.compress(idx(labels), mtime=0))
         with pytest.raises(DatasetError, match=rf"{NAMES[1]}: label 10 at position 4, but the labels are 0 to 9"):
             MNIST(folder)
 
@@ -149,37 +149,38 @@ BYTES = arrays.arrays(np.uint8, arrays.array_shapes(min_dims=1, max_dims=3, min_
 @given(array=BYTES)
 def test_idx_files_read_back(array: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("idx") / "file.gz"
-    path.write_bytes(gzip.compress(idx(array)))
+    path.write_bytes(gzip.compress(idx(array), mtime=0))
     read = read_idx(path, array.ndim)
     assert (read.dtype, read.shape) == (array.dtype, array.shape)
     assert (read == array).all()
 
 
 WHOLE = idx(np.arange(12).reshape(3, 2, 2))
-PACKED = gzip.compress(WHOLE)
+PACKED = gzip.compress(WHOLE, mtime=0)
+
+# What is wrong with it: the file, and what the error says.
+DAMAGED = {
+    "cut inside the data": (PACKED[:-9], "is truncated; delete it"),
+    "cut inside the header": (PACKED[:20], "is truncated; delete it"),
+    "empty": (b"", "is truncated: it ends inside its header"),
+    "a web page": (b"<html>not found</html>", "is not a whole gzip file"),
+    "wrong check sum": (PACKED[:-8] + bytes(8), "is not a whole gzip file"),
+    "garbled": (PACKED[:12] + bytes(6) + PACKED[18:], "is not a whole gzip file"),
+}
+DAMAGED_INSIDE = {
+    "labels": (idx(np.arange(5)), "has the magic number 0x00000801, expected 0x00000803"),
+    "another format": (b"PK\3\4" + WHOLE[4:], "has the magic number 0x504b0304, expected 0x00000803"),
+    "cut inside the sizes": (WHOLE[:10], "is truncated: it ends inside its header"),
+    "cut": (WHOLE[:-1], r"is truncated: its header announces shape \(3, 2, 2\), .* 12 bytes, but 11 follow"),
+    "longer": (WHOLE + b"x", r"is too long: its header announces shape \(3, 2, 2\), .* 12 bytes, but 13"),
+    "absurd sizes": (b"\0\0\x08\x03" + b"\xff" * 12 + b"x", "is truncated: its header announces shape"),
+}
+DAMAGED |= {name: (gzip.compress(content, mtime=0), message) for name, (content, message) in DAMAGED_INSIDE.items()}
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (gzip.compress(WHOLE, mtime=0)[:-9], "is truncated; delete it"),
-        (b"", "is truncated: it ends inside its header"),
-        (PACKED[:20], "is truncated; delete it"),
-        (b"<html>not found</html>", "is not a whole gzip file"),
-        (PACKED[:-8] + bytes(8), "is not a whole gzip file"),
-        (PACKED[:12] + bytes(6) + PACKED[18:], "is not a whole gzip file"),
-        (gzip.compress(idx(np.arange(5))), "has the magic number 0x00000801, expected 0x00000803"),
-        (gzip.compress(b"PK\3\4" + WHOLE[4:]), "has the magic number 0x504b0304, expected 0x00000803"),
-        (gzip.compress(WHOLE[:10]), "is truncated: it ends inside its header"),
-        (
-            gzip.compress(WHOLE[:-1]),
-            r"is truncated: its header announces shape \(3, 2, 2\), .* 12 bytes, but 11 follow",
-        ),
-        (gzip.compress(WHOLE + b"x"), r"is too long: its header announces shape \(3, 2, 2\), .* 12 bytes, but 13"),
-        (gzip.compress(b"\0\0\x08\x03" + b"\xff" * 12 + b"x"), "is truncated: its header announces shape"),
-    ],
-)
-def test_damaged_files(tmp_path: Path, content: bytes, message: str) -> None:
+@pytest.mark.parametrize("what", DAMAGED)
+def test_damaged_files(tmp_path: Path, what: str) -> None:
+    content, message = DAMAGED[what]
     path = tmp_path / "file.gz"
     path.write_bytes(content)
     with pytest.raises(DatasetError, match=message) as caught:
