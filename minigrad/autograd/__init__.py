@@ -7,6 +7,7 @@ from typing import Any
 
 from minigrad import engine
 from minigrad.autograd.custom import Function, FunctionCtx, once_differentiable
+from minigrad.autograd.gradcheck import gradcheck, gradgradcheck
 from minigrad.function import TensorCore
 from minigrad.modes import (
     detect_anomaly,
@@ -17,7 +18,6 @@ from minigrad.modes import (
     set_grad_enabled,
 )
 from minigrad.tensor import Tensor
-from minigrad.testing.gradcheck import gradcheck, gradgradcheck
 
 __all__ = [
     "Function",

@@ -233,8 +233,9 @@ class Module(Registry):
 
     def _persistent(self) -> dict[str, Tensor]:
         """This module's own entries of the state dict."""
-        members: dict[str, Tensor | None] = {**self._parameters, **self._buffers}
-        return {k: v for k, v in members.items() if v is not None and k not in self._non_persistent_buffers_set}
+        buffers = {k: v for k, v in self._buffers.items() if k not in self._non_persistent_buffers_set}
+        members: dict[str, Tensor | None] = {**self._parameters, **buffers}
+        return {k: v for k, v in members.items() if v is not None}
 
     def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
         """Write this module's own entries; a subclass may write others."""

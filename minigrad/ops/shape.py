@@ -657,4 +657,9 @@ def become(x: Any, operation: type[Function], static: tuple[Any, ...]) -> Any:
 
 
 def knows(node: Any, version: Any) -> bool:
-    return isinstance(node, Function) and node.extra is not None and node.extra.version is version
+    """Whether a node of x's own history holds the write counter, in case its result is saved."""
+    while isinstance(node, Function):
+        if node.extra is not None and node.extra.version is version:
+            return True
+        node = node.edges[0] if node.edges else None
+    return False

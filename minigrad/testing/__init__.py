@@ -7,9 +7,9 @@ check_operation            everything that the project's own operations are test
 
 from __future__ import annotations
 
+from minigrad.autograd.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from minigrad.testing.directional import Kink, check_grads
 from minigrad.testing.drawing import RandomSource, draw
-from minigrad.testing.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from minigrad.testing.operations import PROPERTIES, check_operation
 
 __all__ = [

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from minigrad import engine, modes
+from minigrad.autograd.gradcheck import GradcheckError
 from minigrad.errors import DtypeError, describe, describe_all
 from minigrad.function import TensorCore, edge_of, wrap
 from minigrad.tensor import Tensor
-from minigrad.testing.gradcheck import GradcheckError
 
 Array = np.ndarray[Any, Any]
 

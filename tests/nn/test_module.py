@@ -108,8 +108,16 @@ def test_an_attribute_can_change_its_kind() -> None:
     assert "b" not in net.state_dict()
     net.b = nn.Parameter(minigrad.zeros(1))
     assert list(net.buffers()) == []
+    assert list(net.state_dict()) == ["b"]
     net.b = None
     assert net.state_dict() == {}
+    del net.b
+    net.register_buffer("b", minigrad.zeros(1), persistent=False)
+    net.b = nn.ReLU()
+    del net.b
+    net.b = nn.Buffer(minigrad.zeros(1))
+    net.b = minigrad.ones(1)
+    assert list(net.state_dict()) == ["b"]
 
 
 def test_a_deleted_or_unknown_attribute_raises() -> None:

@@ -91,8 +91,30 @@ def close(mine: Any, theirs: Any, rtol: float) -> None:
     np.testing.assert_allclose(mine.detach().numpy(), theirs.detach().numpy(), rtol=rtol, atol=rtol)
 
 
+EVERY_OPTION = [
+    ("SGD", {"momentum": 0.9, "dampening": 0.3}),
+    ("SGD", {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1}),
+    ("SGD", {"maximize": True, "weight_decay": 0.1}),
+    ("Adam", {"weight_decay": 0.1, "maximize": True}),
+    ("Adam", {"amsgrad": True, "eps": 1e-3}),
+    ("Adam", {"decoupled_weight_decay": True, "weight_decay": 0.1}),
+    ("AdamW", {}),
+    ("Adagrad", {"lr_decay": 0.1, "initial_accumulator_value": 0.5, "weight_decay": 0.1}),
+    ("RMSprop", {"centered": True, "momentum": 0.9, "weight_decay": 0.1}),
+]
+
+
+@pytest.mark.parametrize("case", EVERY_OPTION, ids=str)
+def test_every_option_as_pytorch(torch: Any, case: Any) -> None:
+    compare_steps(torch, case, seed=3, dtype="float64")
+
+
 @given(CASES, st.integers(0, 2**32), st.sampled_from(("float64", "float32")))
 def test_many_steps_as_pytorch(torch: Any, case: Any, seed: int, dtype: str) -> None:
+    compare_steps(torch, case, seed, dtype)
+
+
+def compare_steps(torch: Any, case: Any, seed: int, dtype: str) -> None:
     name, options = case
     rtol = {"float64": 1e-12, "float32": 2e-4}[dtype]
     if options.get("centered"):
@@ -105,7 +127,7 @@ def test_many_steps_as_pytorch(torch: Any, case: Any, seed: int, dtype: str) -> 
         if lib is torch and name == "Adagrad":  # PyTorch prepares only what the constructor was given
             optimizer.state[params[3]] = {
                 "step": torch.tensor(0.0),
-                "sum": torch.full_like(params[3], options["initial_accumulator_value"]),
+                "sum": torch.full_like(params[3], options.get("initial_accumulator_value", 0.0)),
             }
         for step in range(12):
             give(lib, params, gradients(step, seed, dtype))

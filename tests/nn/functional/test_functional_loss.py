@@ -150,6 +150,7 @@ def test_nll_loss_as_pytorch(compare: Any, case: dict[str, Any]) -> None:
 
 
 ONES = np.ones((3, 4), np.float32)
+LOGITS = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
 CLASSES = np.array([0, 1, 2])
 
 
@@ -157,21 +158,24 @@ CLASSES = np.array([0, 1, 2])
 @pytest.mark.parametrize(
     ("input", "target", "options"),
     [
-        (ONES, np.array([0, 1]), {}),  # another batch size
-        (ONES, np.array([[0], [1], [2]]), {}),
-        (ONES, CLASSES.astype(np.int32), {}),
-        (ONES, CLASSES.astype(np.float32), {}),
-        (ONES, CLASSES.astype(bool), {}),
-        (ONES, CLASSES.astype(np.uint8), {}),
-        (ONES, np.array([0, 1, 4]), {}),  # out of bounds
-        (ONES, np.array([0, 1, -1]), {}),
-        (ONES, np.array([0, 1, -1]), {"reduction": "none"}),
-        (ONES, np.array([0, 1, -1]), {"ignore_index": -1}),
-        (ONES, np.array([0, 1, -1]), {"ignore_index": -1, "reduction": "none"}),
-        (ONES, np.array([-100] * 3), {}),  # nothing left: NaN
-        (ONES, np.array([-100] * 3), {"reduction": "sum"}),
-        (ONES, CLASSES, {"reduction": "average"}),
-        (ONES, np.zeros((3, 5), int), {}),
+        (LOGITS, np.array([0, 1]), {}),  # another batch size
+        (LOGITS, CLASSES, {"ignore_index": 1}),
+        (LOGITS, CLASSES, {"ignore_index": 1, "reduction": "sum"}),
+        (LOGITS, CLASSES, {"ignore_index": 3}),
+        (LOGITS, np.array([[0], [1], [2]]), {}),
+        (LOGITS, CLASSES.astype(np.int32), {}),
+        (LOGITS, CLASSES.astype(np.float32), {}),
+        (LOGITS, CLASSES.astype(bool), {}),
+        (LOGITS, CLASSES.astype(np.uint8), {}),
+        (LOGITS, np.array([0, 1, 4]), {}),  # out of bounds
+        (LOGITS, np.array([0, 1, -1]), {}),
+        (LOGITS, np.array([0, 1, -1]), {"reduction": "none"}),
+        (LOGITS, np.array([0, 1, -1]), {"ignore_index": -1}),
+        (LOGITS, np.array([0, 1, -1]), {"ignore_index": -1, "reduction": "none"}),
+        (LOGITS, np.array([-100] * 3), {}),  # nothing left: NaN
+        (LOGITS, np.array([-100] * 3), {"reduction": "sum"}),
+        (LOGITS, CLASSES, {"reduction": "average"}),
+        (LOGITS, np.zeros((3, 5), int), {}),
         (np.ones(4, np.float32), np.array(1), {}),  # without a batch
         (np.ones(4, np.float32), np.array(7), {}),
         (np.ones(4, np.float32), np.array([1, 2]), {}),
@@ -232,7 +236,7 @@ def test_weights_as_pytorch(compare: Any, name: str, weight: Any) -> None:
     def call(lib: Any, x: Any) -> Any:
         return getattr(lib.nn.functional, name)(x, lib.from_numpy(CLASSES), lib.from_numpy(weight))
 
-    compare(call, ONES)
+    compare(call, LOGITS)
 
 
 def test_shapes_are_in_the_message() -> None:
