@@ -30,6 +30,7 @@ from minigrad.dtypes import int16 as int16
 from minigrad.dtypes import int32 as int32
 from minigrad.dtypes import int64 as int64
 from minigrad.dtypes import promote_types as promote_types
+from minigrad.dtypes import result_type as result_type
 from minigrad.dtypes import set_default_dtype as set_default_dtype
 from minigrad.dtypes import uint8 as uint8
 from minigrad.modes import enable_grad as enable_grad

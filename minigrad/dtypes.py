@@ -147,21 +147,44 @@ def can_cast(from_: dtype, to: dtype) -> bool:
 
 
 class finfo:
-    """Limits of a floating-point dtype: bits, eps, max, min, tiny, smallest_normal, resolution. PyTorch: `finfo`."""
+    """Limits of a floating-point dtype: bits, eps, max, min, tiny, smallest_normal, resolution. PyTorch: `finfo`.
+
+    Raises TypeError for other dtypes.
+    """
 
     def __init__(self, type: DtypeLike | None = None) -> None:
-        info = np.finfo(as_numpy(type))
+        wanted = as_numpy(type)
+        if wanted.kind != "f":
+            raise TypeError(f"finfo: expected a floating-point dtype, got {wanted}; use iinfo")
+        info = np.finfo(wanted)
         self.dtype = str(info.dtype)
         self.bits = info.bits
         self.eps, self.max, self.min = info.eps.item(), info.max.item(), info.min.item()
         self.tiny = self.smallest_normal = info.tiny.item()
         self.resolution = info.resolution.item()
 
+    def __repr__(self) -> str:
+        return (
+            f"finfo(resolution={self.resolution:g}, min={self.min:g}, max={self.max:g}, eps={self.eps:g}, "
+            f"smallest_normal={self.smallest_normal:g}, tiny={self.tiny:g}, dtype={self.dtype})"
+        )
+
 
 class iinfo:
-    """Limits of an integer dtype: bits, max, min. PyTorch: `iinfo`."""
+    """Limits of an integer dtype: bits, max, min. PyTorch: `iinfo`. Raises TypeError for other dtypes."""
 
     def __init__(self, type: DtypeLike) -> None:
-        info = np.iinfo(as_numpy(type))
+        wanted = as_numpy(type)
+        if wanted.kind not in "iu":
+            raise TypeError(f"iinfo: expected an integer dtype, got {wanted}; use finfo")
+        info = np.iinfo(wanted)
         self.dtype = str(info.dtype)
-        self.bits, self.max, self.min = info.bits, info.max, info.min
+        self.bits, self.max, self.min = info.bits, int(info.max), int(info.min)
+
+    def __repr__(self) -> str:
+        return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"
+
+
+def result_type(*values: Any) -> dtype:
+    """The dtype in which tensors and numbers meet in an operation. PyTorch: `result_type`."""
+    return from_numpy_dtype(common([getattr(v, "_data", v) for v in values]))

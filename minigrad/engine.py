@@ -74,7 +74,7 @@ def walk(
                 gradients = after_node(extra.hooks, gradients, g)
         if anomaly:
             search_nan(n, gradients)
-        if saved and not retain_graph:
+        if saved and not retain_graph and holds_arrays(saved):
             n.saved = None
         for e, d in zip(edges, gradients):  # noqa: B905 (the keyword costs a tenth of the loop)
             if e is None or d is None:
@@ -89,6 +89,17 @@ def walk(
                     owned.add(e)
     table.update(found)
     return table
+
+
+def holds_arrays(saved: Any) -> bool:
+    """Whether freeing these saved values frees memory; shapes and numbers stay, so that the graph can be walked again."""
+    for v in saved:
+        kind = v.__class__
+        if v is not None and kind is not tuple and kind is not int and kind is not bool:
+            return True
+        if kind is tuple and holds_arrays(v):
+            return True
+    return False
 
 
 def reachable(starts: Iterable[Any]) -> list[Any]:
@@ -123,7 +134,14 @@ def as_tensor(g: Any) -> Any:
 
 
 def like(result: Any, g: Any) -> Any:
-    """A hook's result in the form of the gradient that it replaces."""
+    """A hook's result in the form of the gradient that it replaces. Raises if it cannot take that one's place."""
+    if not isinstance(result, TensorCore):
+        raise TypeError(f"a gradient hook must return a Tensor or None, not {type(result).__name__!r}")
+    data = g._data if isinstance(g, TensorCore) else g
+    if result._data.shape != data.shape or result._data.dtype != data.dtype:
+        raise RuntimeError(
+            f"a hook has changed the size or type of a gradient: {describe(g)} became {describe(result)}"
+        )
     return result if isinstance(g, TensorCore) else result._data
 
 
@@ -157,10 +175,7 @@ def after_node(hooks: Hooks, gradients: Sequence[Any], g: Any) -> Sequence[Any]:
         result = hook(tuple(as_tensor(d) for d in gradients), tuple(as_tensor(u) for u in upstream))
         if result is not None:
             results = result if isinstance(result, (tuple, list)) else (result,)
-            gradients = [
-                r if r is None or isinstance(d, TensorCore) else r._data
-                for r, d in zip(results, gradients, strict=True)
-            ]
+            gradients = [r if r is None or d is None else like(r, d) for r, d in zip(results, gradients, strict=True)]
     return gradients
 
 
@@ -234,6 +249,8 @@ def backward(
 ) -> None:
     """Add the gradients of `tensors` to the `.grad` of the leaves (or of `inputs`). PyTorch: `autograd.backward`."""
     keep = create_graph if retain_graph is None else retain_graph
+    if inputs is not None and not inputs:
+        raise GraphError("`inputs` argument to `backward()` cannot be empty.")
     targets = None if inputs is None else {edge_of(t): t for t in inputs}
     if targets is not None and None in targets:
         raise GraphError("backward: one of the inputs does not require grad")

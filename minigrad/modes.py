@@ -113,7 +113,7 @@ class set_grad_enabled(Mode):
 
 
 class inference_mode(Mode):
-    """As `no_grad`; `is_inference_mode_enabled` says so. `inference_mode(False)` changes nothing. PyTorch: `inference_mode`."""
+    """As `no_grad`; `is_inference_mode_enabled` says so. `inference_mode(False)` switches both back on. PyTorch: `inference_mode`."""
 
     def __new__(cls, mode: Any = True) -> Any:
         new = super().__new__(cls)
@@ -123,10 +123,7 @@ class inference_mode(Mode):
         return new
 
     def __init__(self, mode: Any = True) -> None:
-        if mode:
-            super().__init__(recording=False, inference=True)
-        else:
-            super().__init__(inference=False)
+        super().__init__(recording=not mode, inference=bool(mode))
 
 
 def is_grad_enabled() -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 from minigrad import engine
 from minigrad.autograd.custom import Function, FunctionCtx, once_differentiable
 from minigrad.autograd.gradcheck import gradcheck, gradgradcheck
+from minigrad.errors import GraphError
 from minigrad.function import TensorCore
 from minigrad.modes import (
     detect_anomaly,
@@ -52,6 +53,8 @@ def backward(
     inputs: Tensors | None = None,
 ) -> None:
     """Add the gradients of the sum of `tensors` to the leaves (or `inputs`). PyTorch: `autograd.backward`."""
+    if isinstance(tensors, (list, tuple)) and not tensors:
+        return
     ys = listed(tensors)
     engine.backward(
         ys, gradients_for(ys, grad_tensors), retain_graph, create_graph, None if inputs is None else listed(inputs)
@@ -92,7 +95,7 @@ def listed(tensors: Any) -> list[Any]:
         if not isinstance(x, TensorCore):
             raise TypeError(f"expected tensors, got {type(x).__name__}")
     if not found:
-        raise ValueError("expected at least one tensor, got an empty sequence")
+        raise GraphError("grad requires non-empty outputs and inputs.")
     return found
 
 

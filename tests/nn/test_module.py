@@ -114,6 +114,7 @@ def test_an_attribute_can_change_its_kind() -> None:
     del net.b
     net.register_buffer("b", minigrad.zeros(1), persistent=False)
     net.b = nn.ReLU()
+    assert net._non_persistent_buffers_set == set()
     del net.b
     net.b = nn.Buffer(minigrad.zeros(1))
     net.b = minigrad.ones(1)
