@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from minigrad import engine
-from minigrad.autograd.custom import Function, FunctionCtx, once_differentiable
+from minigrad.autograd.function import Function, FunctionCtx, once_differentiable
 from minigrad.autograd.gradcheck import gradcheck, gradgradcheck
 from minigrad.errors import GraphError
 from minigrad.function import TensorCore
