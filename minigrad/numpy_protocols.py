@@ -14,7 +14,7 @@ import numpy as np
 
 from minigrad.dtypes import BY_NUMPY
 from minigrad.function import UFUNCS, TensorCore, edge_of, raw, wrap
-from minigrad.ops import copy, elementwise, index, linalg, reduce, shape
+from minigrad.ops import copy, elementwise, getitem, index, join, linalg, reduce, shape
 
 REDUCTIONS = {
     np.add: reduce.Sum,
@@ -101,7 +101,7 @@ def _shape(shape: Any) -> tuple[int, ...]:
 
 
 def _take(a: Any, indices: Any, axis: Any = None) -> Any:
-    picked = index.normalised_entry(np.asarray(raw(indices)), "take")
+    picked = getitem.normalised_entry(np.asarray(raw(indices)), "take")
     if axis is None:
         return a.reshape(-1)[picked]
     return a[(slice(None),) * (axis % a.ndim) + (picked,)]
@@ -114,7 +114,7 @@ def _split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
             raise ValueError("array split does not result in an equal division")
         cuts = range(length // cuts, length, length // cuts)
     ends = [0, *cuts, length]
-    return list(shape.split(ary, [b - a for a, b in zip(ends, ends[1:], strict=False)], axis))
+    return list(join.split(ary, [b - a for a, b in zip(ends, ends[1:], strict=False)], axis))
 
 
 ADAPT: dict[Any, Callable[..., Any]] = {
@@ -141,9 +141,9 @@ ADAPT: dict[Any, Callable[..., Any]] = {
     np.expand_dims: lambda a, axis: shape.unsqueeze(a, axis),
     np.squeeze: lambda a, axis=None: shape.squeeze(a, axis),
     np.broadcast_to: lambda array, shape: array.expand(_shape(shape)),
-    np.flip: lambda m, axis=None: shape.flip(m, tuple(range(m.ndim)) if axis is None else axis),
-    np.concatenate: lambda arrays, axis=0: shape.Cat.apply(axis, *arrays),
-    np.stack: lambda arrays, axis=0: shape.Stack.apply(axis, *arrays),
+    np.flip: lambda m, axis=None: join.flip(m, tuple(range(m.ndim)) if axis is None else axis),
+    np.concatenate: lambda arrays, axis=0: join.Cat.apply(axis, *arrays),
+    np.stack: lambda arrays, axis=0: join.Stack.apply(axis, *arrays),
     np.split: _split,
     np.take: _take,
     np.where: elementwise.where,

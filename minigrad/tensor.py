@@ -27,6 +27,7 @@ from minigrad.ops.copy import CopyMethods
 from minigrad.ops.create import CreateMethods, RandomMethods
 from minigrad.ops.elementwise import ElementwiseMethods
 from minigrad.ops.index import IndexMethods
+from minigrad.ops.join import JoinMethods
 from minigrad.ops.linalg import LinalgMethods
 from minigrad.ops.reduce import ReduceMethods
 from minigrad.ops.shape import ShapeMethods
@@ -77,6 +78,7 @@ class Tensor(
     CompareMethods,
     ReduceMethods,
     ShapeMethods,
+    JoinMethods,
     IndexMethods,
     LinalgMethods,
     CopyMethods,

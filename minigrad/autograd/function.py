@@ -59,16 +59,16 @@ class FunctionCtx:
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
         """What was saved. Raises GraphError if it was freed or has been modified in place since."""
-        return self._to_save if self._node is None else self._node.saved_tensors  # type: ignore[no-any-return]
+        return self._to_save if self._node is None else self._node.saved_tensors
 
 
 class Node(Operation):
     """The node of a user's operation."""
 
-    __slots__ = ("ctx", "given", "inputs", "results")
+    __slots__ = ("ctx", "given", "metas", "results")
     ctx: Any
     given: tuple[bool, ...]  # which arguments were tensors
-    inputs: Any  # their shapes and dtypes
+    metas: Any  # their shapes and dtypes
     results: Any  # the shape and dtype of each result, None for what is no tensor
 
     def __getattr__(self, name: str) -> Any:
@@ -124,8 +124,8 @@ class Node(Operation):
             )
         wanted = [a for a, is_tensor in zip(answers, self.given, strict=True) if is_tensor]
         return [
-            None if edge is None or a is None else self.fitted(a, *meta, tensors)
-            for edge, a, meta in zip(edges, wanted, self.inputs, strict=True)
+            None if edge is None or a is None else self.fitted(a, meta[0], meta[1], tensors)
+            for edge, a, meta in zip(edges, wanted, self.metas, strict=True)
         ]
 
     def fitted(self, a: Any, shape: Any, dtype: Any, as_tensor: bool) -> Any:
@@ -168,7 +168,8 @@ class Function(FunctionCtx):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls._node_class = type(Node)(cls.__name__, (Node,), {"symbol": cls.symbol, "__doc__": cls.__doc__})
+        kind: Any = type(Node)
+        cls._node_class = kind(cls.__name__, (Node,), {"symbol": cls.symbol, "__doc__": cls.__doc__})
 
     @staticmethod
     def forward(*args: Any, **kwargs: Any) -> Any:
@@ -208,8 +209,8 @@ class Function(FunctionCtx):
             dirty = {id(d) for d in ctx._dirty}
             given = {id(a) for a in args if isinstance(a, TensorCore)} - dirty
             # An input that comes back as it is, or a tensor with a history of its own, is returned as a view.
-            outs = [
-                o.view(o.shape)
+            outs: list[Any] = [
+                o.view(o.shape)  # type: ignore[attr-defined]
                 if isinstance(o, TensorCore) and id(o) not in dirty and (id(o) in given or o._node)
                 else o
                 for o in results
@@ -221,7 +222,7 @@ class Function(FunctionCtx):
         if recording:
             node = created(cls._node_class, [e for e, a in zip(edges, args, strict=True) if isinstance(a, TensorCore)])
             node.ctx, node.given = ctx, tuple(isinstance(a, TensorCore) for a in args)
-            node.inputs = [(a._data.shape, a._data.dtype) for a in args if isinstance(a, TensorCore)]
+            node.metas = [(a._data.shape, a._data.dtype) for a in args if isinstance(a, TensorCore)]
             node.results = [(o._data.shape, o._data.dtype) if isinstance(o, TensorCore) else None for o in outs]
             plain = {id(o) for o in ctx._non_differentiable}
             for i, (o, out) in enumerate(zip(results, outs, strict=True)):
