@@ -35,7 +35,8 @@ OPTIONS: dict[str, Any] = {
     "Adam": st.fixed_dictionaries(
         {
             "lr": rates(),
-            "betas": st.sampled_from(((0.9, 0.999), (0.0, 0.5), (0.5, 0.0))),
+            # Not (x, 0): the step is then the sign of the gradient, which turns with the last bit near 0.
+            "betas": st.sampled_from(((0.9, 0.999), (0.0, 0.5), (0.5, 0.9))),
             "eps": st.sampled_from((1e-8, 1e-3)),
             "weight_decay": st.sampled_from((0, 0.1)),
             "amsgrad": st.booleans(),
