@@ -490,6 +490,8 @@ def make_apply(cls: type[Function]) -> Callable[..., Any]:
             else:
                 arrays.append(a)
         if not tensors:
+            if inputs and not any(isinstance(args[i], ARRAYS) for i in inputs):
+                return refuse(cls, args[inputs[0]])
             return forward(*arrays)[0] if keeps else forward(*arrays)
         if is_view:
             arrays[0] = args[0]._buffer()

@@ -21,6 +21,7 @@ from minigrad.function import (
     Extra,
     Function,
     TensorCore,
+    cast,
     clock,
     edge_of,
     is_recording,
@@ -161,7 +162,7 @@ def inplace(operation: Any, t: Any, *args: Any, name: str = "") -> Any:
     out = operation.apply(*(source if a is t else a for a in (t, *args)))
     store(t, buffer, out, name)
     if out._node is not None:
-        rebase(t, out._node)
+        rebase(t, cast(out, buffer.dtype)._node)
     return t
 
 

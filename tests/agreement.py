@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -86,3 +88,59 @@ def difference(expected: Any, got: Any, where: str = "result") -> str:
 def agree(torch: Any, program: Callable[..., Any], *args: Any) -> None:
     """Assert that program(library, *args) gives the same on both, or raises what the same except clause catches."""
     assert not (found := difference(outcome(program, torch, args), outcome(program, minigrad, args))), found
+
+
+def expression(text: str) -> Callable[..., Any]:
+    """The program that a line of text stands for: an expression of the library L, or statements before it, after ';'.
+
+    Tables of such lines keep hundreds of small comparisons readable, and each line names its test.
+    """
+    *statements, result = map(str.strip, text.split(";"))
+
+    def program(L: Any) -> Any:
+        names = {"L": L, "np": np, "copy": copy, "pickle": pickle}
+        for statement in statements:
+            exec(statement, names)
+        return eval(result, names)
+
+    return program
+
+
+def differentiated(call: Callable[..., Any]) -> Callable[..., Any]:
+    """The program that gives the results of call(L, *tensors) and their gradients of orders 1 and 2.
+
+    Floating arrays among its arguments become tensors that require grad. The upstream gradients do so too, so that the
+    second order is there for linear operations as well.
+    """
+
+    def program(L: Any, *args: Any) -> Any:
+        xs = [L.tensor(a) if isinstance(a, np.ndarray) else a for a in args]
+        leaves = [x.requires_grad_() for x in xs if isinstance(x, L.Tensor) and x.is_floating_point()]
+        result = call(L, *xs)
+        outs = [
+            o for o in (result if isinstance(result, (tuple, list)) else [result]) if getattr(o, "requires_grad", False)
+        ]
+        if not outs:
+            return result
+        upstream = [
+            L.tensor(np.cos(np.arange(o.numel())).reshape(o.shape), dtype=o.dtype, requires_grad=True) for o in outs
+        ]
+        first = L.autograd.grad(outs, leaves, upstream, create_graph=True, allow_unused=True)
+        weighted = [
+            (g * L.tensor(np.sin(np.arange(g.numel())).reshape(g.shape), dtype=g.dtype)).sum()
+            for g in first
+            if g is not None
+        ]
+        total = sum(w for w in weighted if w.requires_grad)
+        inputs = [*leaves, *upstream]
+        second = [None] * len(inputs)
+        if isinstance(total, L.Tensor):
+            second = L.autograd.grad(total, inputs, allow_unused=True)
+        return result, *([filled(L, g, x) for g, x in zip(found, inputs, strict=False)] for found in (first, second))
+
+    return program
+
+
+def filled(L: Any, gradient: Any, x: Any) -> Any:
+    """A gradient as an array; zeros where there is none, since the two may disagree on which is which."""
+    return (L.zeros_like(x) if gradient is None else gradient).detach()

@@ -61,13 +61,13 @@ def make_predicate(cls: Any) -> Callable[..., Any]:
     return apply
 
 
-def met(arrays: list[Any]) -> list[Any]:
-    """Arrays of different dtypes in that of `dtypes.common`: what decides is the dimensioned one, not the wider."""
-    kinds = {a.dtype for a in arrays if isinstance(a, (np.ndarray, np.generic))}
-    if len(kinds) < 2:
-        return arrays
-    wanted = dtypes.common(arrays)
-    return [a.astype(wanted) if isinstance(a, (np.ndarray, np.generic)) else a for a in arrays]
+def met(values: list[Any]) -> list[Any]:
+    """Arrays in the dtype of `dtypes.common`, where dimensioned ones decide and integers beside a float become floats."""
+    kinds = {a.dtype for a in values if isinstance(a, (np.ndarray, np.generic))}
+    if len(kinds) == 1 and not any(isinstance(a, float) for a in values):
+        return values
+    wanted = dtypes.common(values)
+    return [a.astype(wanted, copy=False) if isinstance(a, (np.ndarray, np.generic)) else a for a in values]
 
 
 TWO = Reals(-2, 2), Reals(-2, 2)
@@ -152,40 +152,41 @@ class IsFinite(Predicate):
     symbol, forward, domain = "finite?", np.isfinite, (Reals(),)
 
 
+def compared(name: str, operation: Any, input: Any, other: Any) -> Tensor:
+    only_tensors(name, input)
+    if not comparable(other):
+        raise TypeError(f"{name}(): argument 2 must be a Tensor or a number, not {type(other).__name__}")
+    return operation.apply(input, other)
+
+
 def eq(input: Tensor, other: Operand) -> Tensor:
     """input == other, a boolean tensor. PyTorch: `eq`."""
-    only_tensors("eq", input)
-    return Eq.apply(input, other)
+    return compared("eq", Eq, input, other)
 
 
 def ne(input: Tensor, other: Operand) -> Tensor:
     """input != other, a boolean tensor. PyTorch: `ne`."""
-    only_tensors("ne", input)
-    return Ne.apply(input, other)
+    return compared("ne", Ne, input, other)
 
 
 def lt(input: Tensor, other: Operand) -> Tensor:
     """input < other, a boolean tensor. PyTorch: `lt`."""
-    only_tensors("lt", input)
-    return Lt.apply(input, other)
+    return compared("lt", Lt, input, other)
 
 
 def le(input: Tensor, other: Operand) -> Tensor:
     """input <= other, a boolean tensor. PyTorch: `le`."""
-    only_tensors("le", input)
-    return Le.apply(input, other)
+    return compared("le", Le, input, other)
 
 
 def gt(input: Tensor, other: Operand) -> Tensor:
     """input > other, a boolean tensor. PyTorch: `gt`."""
-    only_tensors("gt", input)
-    return Gt.apply(input, other)
+    return compared("gt", Gt, input, other)
 
 
 def ge(input: Tensor, other: Operand) -> Tensor:
     """input >= other, a boolean tensor. PyTorch: `ge`."""
-    only_tensors("ge", input)
-    return Ge.apply(input, other)
+    return compared("ge", Ge, input, other)
 
 
 def logical_and(input: Tensor, other: Tensor) -> Tensor:

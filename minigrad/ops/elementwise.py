@@ -464,6 +464,7 @@ def pow(input: Operand, exponent: Operand) -> Tensor:
 
 def square(input: Tensor) -> Tensor:
     """input ** 2. PyTorch: `square`."""
+    only_tensors("square", input)
     return Pow.apply(input, 2)
 
 
@@ -525,7 +526,8 @@ def round(input: Tensor, *, decimals: int = 0) -> Tensor:
 
 
 def _no_booleans(name: str, x: Any) -> None:
-    if raw(x).dtype.kind == "b":
+    only_tensors(name, x)
+    if x._data.dtype.kind == "b":
         raise DtypeError(f"{name}: not implemented for booleans, got {describe(x)}; convert with .float()")
 
 
@@ -575,6 +577,7 @@ def clamp(input: Tensor, min: Operand | None = None, max: Operand | None = None)
 
     The bounds are both numbers or both tensors; raises RuntimeError without either.
     """
+    only_tensors("clamp", input)
     if len({isinstance(bound, TensorCore) for bound in (min, max) if bound is not None}) > 1:
         raise TypeError(f"clamp: the bounds must both be tensors or both be numbers: {describe(min)}, {describe(max)}")
     return Clamp.apply(input, min, max)
@@ -703,7 +706,7 @@ class ElementwiseMethods:
         return inplace(Ceil, self)
 
     def round_(self: T) -> T:
-        return inplace(Round, self)
+        return self if self._data.dtype.kind in "iu" else inplace(Round, self)  # type: ignore[attr-defined]
 
     def exp_(self: T) -> T:
         return inplace(Exp, self)

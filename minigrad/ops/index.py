@@ -95,9 +95,10 @@ def lines(shape: Any, dim: int, index: Any, name: str) -> tuple[Any, ...]:
             f"apart from dimension {axis}"
         )
     inside(index, shape[axis], axis, name)
-    grid = list(np.ix_(*map(np.arange, index.shape)))
-    grid[axis] = index
-    return tuple(grid)
+    return tuple(
+        index if i == axis else np.arange(n).reshape((n,) + (1,) * (index.ndim - 1 - i))
+        for i, n in enumerate(index.shape)
+    )
 
 
 def positions(index: Any, name: str) -> Any:

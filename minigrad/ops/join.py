@@ -33,7 +33,7 @@ class Flip(Function):
     symbol, domain, rejects = "flip", (Reals(), Drawn(lambda source, x: _distinct(source, x))), ((np.ones(2), (1,)),)
 
     def forward(x: Any, dims: Shape) -> Any:
-        return np.flip(x, some_dims(dims, x.ndim, "flip") if x.ndim else ()).copy()
+        return np.flip(x, some_dims(dims, x.ndim, "flip")[: x.ndim]).copy()
 
     def oracle(x: Any, dims: Shape) -> Any:
         for d in dims:
@@ -93,6 +93,8 @@ class Cat(Variadic):
             raise ShapeError("cat: zero-dimensional tensors cannot be concatenated; use stack")
         if any(t.shape == (0,) for t in tensors):  # PyTorch lets empty vectors pass whatever the other shapes
             tensors = tuple(t for t in tensors if t.shape != (0,)) or tensors[:1]
+            if tensors[0].shape == (0,):
+                return tensors[0].copy()
         return np.concatenate(tensors, axis=one_dim(dim, tensors[0].ndim, "cat"))
 
     def oracle(dim: int, *tensors: Any) -> Any:
@@ -101,7 +103,7 @@ class Cat(Variadic):
     def dtensors(g: Any, tensors_shape: Any, dim: int) -> Any:
         starts, parts = 0, []
         for shape in tensors_shape:
-            if shape == (0,) and g.ndim != 1:
+            if shape == (0,):
                 parts.append(np.zeros(shape, raw(g).dtype))
                 continue
             index = [slice(None)] * g.ndim

@@ -211,6 +211,7 @@ def mm(input: Tensor, mat2: Tensor) -> Tensor:
 
 def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     """The products of two batches of matrices, (b, n, m) and (b, m, p). PyTorch: `bmm`."""
+    only_tensors("bmm", input, mat2)
     if raw(input).ndim == 3 == raw(mat2).ndim and len(raw(input)) != len(raw(mat2)):
         raise ShapeError(f"bmm: batch sizes differ: {describe(input)}, {describe(mat2)}")
     return _exactly(3, "bmm", input, mat2)
@@ -223,6 +224,7 @@ def dot(input: Tensor, tensor: Tensor) -> Tensor:
 
 def mv(input: Tensor, vec: Tensor) -> Tensor:
     """A matrix times a vector. PyTorch: `mv`."""
+    only_tensors("mv", input, vec)
     if not raw(input).ndim:
         raise DimensionError(f"mv: expected a matrix and a vector, got {describe(input)}, {describe(vec)}")
     if raw(input).ndim != 2 or raw(vec).ndim != 1:
@@ -231,6 +233,7 @@ def mv(input: Tensor, vec: Tensor) -> Tensor:
 
 
 def _exactly(ndim: int, name: str, x: Any, y: Any) -> Any:
+    only_tensors(name, x, y)
     for v in (x, y):
         if raw(v).ndim != ndim:
             raise ShapeError(f"{name}: expected {ndim}-d tensors, got {describe(x)}, {describe(y)}")
@@ -240,6 +243,7 @@ def _exactly(ndim: int, name: str, x: Any, y: Any) -> Any:
 
 def outer(input: Tensor, vec2: Tensor) -> Tensor:
     """The outer product of two vectors. PyTorch: `outer`."""
+    only_tensors("outer", input, vec2)
     if raw(input).ndim != 1 or raw(vec2).ndim != 1:
         raise ShapeError(f"outer: expected two vectors, got {describe(input)}, {describe(vec2)}")
     return input.unsqueeze(1) * vec2

@@ -14,6 +14,7 @@ from minigrad.errors import DimensionError, DtypeError, ShapeError
 from minigrad.function import Function, TensorCore, cast, raw, wrap
 from minigrad.kernels.sums import repeated
 from minigrad.ops.dims import all_dims, one_dim
+from minigrad.ops.elementwise import only_tensors
 from minigrad.ops.index import Gather
 
 if TYPE_CHECKING:
@@ -386,11 +387,13 @@ def _var_arguments(dim: Any, unbiased: bool | None, correction: float | None, ax
 
 def amax(input: Tensor, dim: Dimensions = (), keepdim: bool = False) -> Tensor:
     """The largest element over dim; ties share the gradient. PyTorch: `amax`."""
+    only_tensors("amax", input)
     return Amax.apply(input, dim or None if not isinstance(dim, int) else dim, keepdim)
 
 
 def amin(input: Tensor, dim: Dimensions = (), keepdim: bool = False) -> Tensor:
     """The smallest element over dim; ties share the gradient. PyTorch: `amin`."""
+    only_tensors("amin", input)
     return Amin.apply(input, dim or None if not isinstance(dim, int) else dim, keepdim)
 
 
@@ -415,6 +418,7 @@ def _extreme(x: Any, dim: Any, keepdim: bool, every: Any, where: Any, pair: str)
         return getattr(x, pair)(dim)
     if dim is None:
         return every.apply(x, None, False)
+    only_tensors(pair[:3], x)
     refuse_empty(raw(x), dim, pair[:3], ShapeError)
     if not np.ndim(raw(x)):
         one_dim(dim, 0, every.__name__.lower())
@@ -426,6 +430,7 @@ def _extreme(x: Any, dim: Any, keepdim: bool, every: Any, where: Any, pair: str)
 
 def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False, *, axis: int | None = None) -> Tensor:
     """The index of the largest element, int64. PyTorch: `argmax`. Raises DtypeError for booleans."""
+    only_tensors("argmax", input)
     if raw(input).dtype.kind == "b":
         raise DtypeError("argmax(): does not support bool input; convert with .int()")
     return Argmax.apply(input, _dim_of(dim, axis), keepdim)
@@ -433,6 +438,7 @@ def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False, *, axis
 
 def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False, *, axis: int | None = None) -> Tensor:
     """The index of the smallest element, int64. PyTorch: `argmin`. Raises DtypeError for booleans."""
+    only_tensors("argmin", input)
     if raw(input).dtype.kind == "b":
         raise DtypeError("argmin(): does not support bool input; convert with .int()")
     return Argmin.apply(input, _dim_of(dim, axis), keepdim)
@@ -466,6 +472,7 @@ def any(input: Tensor, dim: Dimensions = None, keepdim: bool = False) -> Tensor:
 
 
 def _truth(function: Callable[..., Any], input: Tensor, dim: Any, keepdim: bool, name: str) -> Tensor:
+    only_tensors(name, input)
     x = raw(input)
     found = x != 0 if dim == () else function(x, axis=all_dims(dim, x.ndim, name), keepdims=keepdim)
     return wrap(found.astype(np.uint8) if x.dtype == np.uint8 else found)
@@ -473,6 +480,7 @@ def _truth(function: Callable[..., Any], input: Tensor, dim: Any, keepdim: bool,
 
 def count_nonzero(input: Tensor, dim: Dimensions = None) -> Tensor:
     """How many elements are not zero, int64. PyTorch: `count_nonzero`."""
+    only_tensors("count_nonzero", input)
     return wrap(np.count_nonzero(raw(input), axis=all_dims(dim, raw(input).ndim, "count_nonzero")) + np.int64(0))
 
 

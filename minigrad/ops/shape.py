@@ -218,8 +218,8 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     """One dimension made several, one size may be -1. PyTorch: `unflatten`."""
     shape = raw(input).shape
     d = one_dim(dim, len(shape), "unflatten")
-    if not sizes:
-        raise RuntimeError("unflatten: sizes must be non-empty")
+    if not sizes or not shape:
+        raise RuntimeError(f"unflatten: sizes and the shape must not be empty, got {sizes} and {tuple(shape)}")
     return Reshape.apply(input, (*shape[:d], *filled(tuple(sizes), shape[d], "unflatten"), *shape[d + 1 :]))
 
 
@@ -286,7 +286,7 @@ def broadcast_shapes(*shapes: Any) -> Size:
 def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
     """The tensors expanded to the shape in which they meet. PyTorch: `broadcast_tensors`."""
     shape = broadcast_shapes(*(raw(x).shape for x in tensors))
-    return tuple(Expand.apply(x, tuple(shape)) for x in tensors)
+    return tuple(x if raw(x).shape == shape else Expand.apply(x, tuple(shape)) for x in tensors)
 
 
 def tuple_of(name: str, sizes: Any) -> Any:
@@ -355,17 +355,17 @@ class ShapeMethods:
 
     @property
     def H(self) -> Tensor:
-        """The transpose of a matrix. Raises RuntimeError for other numbers of dimensions, 0 excepted."""
+        """The transpose of a matrix; a 0-d tensor as it is. Raises RuntimeError for other numbers of dimensions."""
         if self._data.ndim not in (0, 2):
             raise RuntimeError(f"tensor.H is only supported on matrices, got a {self._data.ndim}-d tensor")
-        return Transpose.apply(self, 0, -1)
+        return self.mT
 
     @property
     def mT(self) -> Tensor:
-        """The last two dimensions exchanged. Raises RuntimeError if there are fewer."""
-        if self._data.ndim < 2:
-            raise RuntimeError(f"tensor.mT is only supported on matrices and batches of them, got {self._data.ndim}-d")
-        return Transpose.apply(self, -2, -1)
+        """The last two dimensions exchanged; a 0-d tensor as it is. Raises RuntimeError for a vector."""
+        if self._data.ndim == 1:
+            raise RuntimeError("tensor.mT is only supported on matrices and batches of them, got a vector")
+        return Transpose.apply(self, -2, -1) if self._data.ndim else self  # type: ignore[return-value]
 
     def is_contiguous(self) -> bool:
         """Whether the memory is in C order."""
@@ -401,8 +401,6 @@ class ShapeMethods:
 def reinterpreted(x: Any, dtype: Any) -> Any:
     """The bytes of x as elements of another dtype, of the last dimension where the sizes differ; no gradient."""
     wanted = as_numpy(dtype)
-    if wanted == x._data.dtype:
-        return Reshape.apply(x, x._data.shape)
     out = detached(x)
     try:
         out._data = out._data.view(wanted)

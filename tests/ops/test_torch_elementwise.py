@@ -72,6 +72,12 @@ def test_unary(same: Any, name: str) -> None:
         same(lambda m, x: getattr(x, name)(), x)
 
 
+@pytest.mark.parametrize("name", UNARY)
+@pytest.mark.parametrize("other", [2.0, None, "a", [1.0, 2.0]], ids=str)
+def test_what_is_no_tensor(same: Any, name: str, other: Any) -> None:
+    same(lambda m, x: getattr(m, name)(x), other)
+
+
 @pytest.mark.parametrize("name", [*BINARY, *ALIASES])
 def test_binary(same: Any, name: str) -> None:
     for x, y in pairs(name):

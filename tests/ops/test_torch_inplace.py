@@ -25,7 +25,17 @@ def test_unary(same: Any, name: str) -> None:
 
 @pytest.mark.parametrize("name", BINARY)
 def test_binary(same: Any, name: str) -> None:
-    others = [X, X[:1], np.array(2.0), 2, 2.5, np.array([1, 2, 3]), X.astype(np.float32), np.ones((3, 2)), np.ones((4, 2, 3))]
+    others = [
+        X,
+        X[:1],
+        np.array(2.0),
+        2,
+        2.5,
+        np.array([1, 2, 3]),
+        X.astype(np.float32),
+        np.ones((3, 2)),
+        np.ones((4, 2, 3)),
+    ]
     for x, y in itertools.product((X, X.astype(np.float32), np.array([[1, 2, 3], [4, 5, 6]])), others):
         same(lambda m, x, y: getattr(x * 1, name)(y), x, y)
     same(lambda m, x, y: getattr(x, name)(y), X, 2.0)  # a leaf

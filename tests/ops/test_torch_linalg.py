@@ -62,6 +62,13 @@ def test_dtypes(same: Any, name: str) -> None:
         same(lambda m, x, y: getattr(m, name)(x, y), drawn((2, 3), a), drawn((3, 2), b, 1))
 
 
+@pytest.mark.parametrize("name", ["matmul", "mm", "bmm", "dot", "mv", "outer"])
+def test_functions_of_what_is_no_tensor(same: Any, name: str) -> None:
+    for other in (2, 2.5, None, "a", [1.0, 2.0, 3.0]):
+        same(lambda m, x, y: getattr(m, name)(x, y), drawn((3,)), other)
+        same(lambda m, x, y: getattr(m, name)(y, x), drawn((3,)), other)
+
+
 def test_what_is_no_tensor(same: Any) -> None:
     for other in (2, 2.5, None, "a", [1.0, 2.0, 3.0]):
         same(lambda m, x, y: m.matmul(x, y), drawn((3,)), other)

@@ -71,6 +71,16 @@ def test_with_one_dim(same: Any, name: str) -> None:
             same(lambda m, x: getattr(m, name)(x, None, True), x)
 
 
+@pytest.mark.parametrize(
+    "name",
+    "sum mean var std amax amin max min argmax argmin all any count_nonzero softmax log_softmax logsumexp".split(),
+)
+@pytest.mark.parametrize("other", [2.0, None, "a", [1.0, 2.0]], ids=str)
+def test_what_is_no_tensor(same: Any, name: str, other: Any) -> None:
+    same(lambda m, x: getattr(m, name)(x, 0), other)
+    same(lambda m: getattr(m, name)(m.ones(2, 2), "a"))
+
+
 @pytest.mark.parametrize("name", ["max", "min"])
 def test_extremes_of_two_tensors_and_as_named_tuple(same: Any, name: str) -> None:
     same(lambda m, x, y: getattr(m, name)(x, y), TIES, TIES[:, ::-1].copy())
