@@ -177,6 +177,13 @@ def normalised_entry(e: Any, name: str) -> Any:
     return e if e.ndim or e.dtype == bool else int(e)
 
 
+def taken(e: Any) -> int:
+    """How many dimensions of the tensor an entry of an index stands for; a mask for as many as it has."""
+    if e is None or isinstance(e, bool):
+        return 0
+    return e.ndim if getattr(e, "dtype", None) == np.bool_ else 1
+
+
 def halves(index: tuple[Any, ...]) -> tuple[Any, ...] | None:
     """(basic, advanced) such that x[index] is x[basic][advanced], where integers stand apart from arrays, else None.
 
@@ -189,8 +196,8 @@ def halves(index: tuple[Any, ...]) -> tuple[Any, ...] | None:
     if together[-1] - together[0] == len(together) - 1:
         return None
     basic: list[Any] = []
-    for e in index:  # a mask stands for as many dimensions as it has
-        basic += [e] if is_basic((e,)) else [FULL] * (np.ndim(e) if getattr(e, "dtype", np.bool_) == np.bool_ else 1)
+    for e in index:
+        basic += [e] if is_basic((e,)) else [FULL] * taken(e)
     advanced = [FULL if e is None or isinstance(e, slice) else e for e in index if e.__class__ is not int]
     return Basic(basic if Ellipsis in basic else (*basic, Ellipsis)), tuple(advanced)
 
@@ -199,6 +206,9 @@ def put(x: Any, index: tuple[Any, ...], values: Any, name: str) -> Any:
     """x[index] = values in place, recorded; values are an array or Tensor. Raises with nothing written."""
     check_inplace(x, name)
     buffer, new = x._buffer(), raw(values)
+    if np.ndim(new) and new.shape[0] == 1:  # PyTorch drops leading ones, NumPy not everywhere
+        lead = next((i for i, n in enumerate(new.shape) if n != 1), new.ndim)
+        new = new.reshape(new.shape[lead:])
     if not buffer.flags.writeable:
         raise RuntimeError(f"{name}: the array of {describe(x)} is read-only; clone() the tensor first")
     try:
@@ -213,7 +223,7 @@ def put(x: Any, index: tuple[Any, ...], values: Any, name: str) -> Any:
             place[...] = new
         else:
             buffer[index] = np.array(new) if np.may_share_memory(new, buffer) else new
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise ShapeError(
             f"{name}: {describe(values)} does not fit into the index of a {describe(x)}: {error}"
         ) from None

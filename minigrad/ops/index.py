@@ -13,9 +13,10 @@ from minigrad.function import Function, TensorCore, raw, wrap
 from minigrad.memory import check_inplace, inplace
 from minigrad.ops.arguments import array_of, fitting, number
 from minigrad.ops.dims import Shape, one_dim
-from minigrad.ops.getitem import FULL, halves, is_basic, normalised, normalised_entry, put
+from minigrad.ops.getitem import FULL, halves, is_basic, normalised, normalised_entry, put, taken
 from minigrad.ops.getitem import Getitem as Getitem
 from minigrad.ops.getitem import IndexAdd as IndexAdd
+from minigrad.ops.shape import broadcast_shapes
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
@@ -115,13 +116,14 @@ def inside(index: Any, length: int, axis: int, name: str) -> None:
         raise DimensionError(f"{name}: index {bad} is out of bounds for dimension {axis} with size {length}")
 
 
-def along(x: Any, dim: int, index: Any, name: str) -> tuple[Any, ...]:
+def along(x: Any, dim: int, index: Any, name: str, negative: bool = False) -> tuple[Any, ...]:
     """The NumPy index of the slices of x along dim that a vector (or one number) names. Raises if it does not fit."""
     index, shape = np.atleast_1d(positions(array_of(name, "index", index), name)), x._data.shape
     axis = one_dim(dim, len(shape), name)
     if index.ndim > 1:
         raise DimensionError(f"{name}(): Index is supposed to be a vector, got shape {index.shape}")
-    inside(index, shape[axis] if shape else 1, axis, name)
+    length = shape[axis] if shape else 1
+    inside(np.where(index < 0, index + length, index) if negative else index, length, axis, name)
     if shape:
         return (FULL,) * axis + (index,)
     if index.size != 1:
@@ -168,13 +170,11 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
         raise ShapeError(
             f"take_along_dim: input and indices should have as many dimensions, got {x.shape} and {index.shape}"
         )
-    sides = list(x.shape), list(index.shape)
-    sides[0][axis] = sides[1][axis] = 1
-    shape = list(np.broadcast_shapes(*map(tuple, sides)))
-    shape[axis] = x.shape[axis]
-    source = input.expand(shape)
-    shape[axis] = index.shape[axis]
-    index = np.broadcast_to(index, shape)
+    shape, wide = list(x.shape), list(index.shape)
+    shape[axis] = wide[axis] = 1
+    shape = wide = list(broadcast_shapes(tuple(shape), tuple(wide)))
+    source = input.expand([*shape[:axis], x.shape[axis], *shape[axis + 1 :]])
+    index = np.broadcast_to(index, [*wide[:axis], index.shape[axis], *wide[axis + 1 :]])
     return Gather.apply(source, axis, np.where(index < 0, index + x.shape[axis], index))
 
 
@@ -192,8 +192,6 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
 
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     """The elements where mask is true, as a vector. PyTorch: `masked_select`."""
-    from minigrad.ops.shape import broadcast_shapes
-
     shape = tuple(broadcast_shapes(raw(input).shape, truth(mask, "masked_select").shape))
     return Getitem.apply(input.expand(shape).reshape(shape or (1,)), (np.broadcast_to(raw(mask), shape or (1,)),))
 
@@ -301,7 +299,8 @@ class IndexMethods:
             check_inplace(self, "setitem")  # type: ignore[arg-type]
             x, place = Getitem.apply(self, parts[0]), parts[1]
         if isinstance(value, TensorCore):
-            if value._data.dtype != x._data.dtype and not is_basic(place):
+            by_mask = value._data.size == 1 and all(getattr(e, "dtype", None) == np.bool_ for e in place)
+            if not is_basic(place) and not by_mask:
                 alike(x, value, "setitem", "value")
         elif isinstance(value, np.ndarray):
             value = value.astype(x._data.dtype)
@@ -313,6 +312,8 @@ class IndexMethods:
         """self[indices] = values, or += with repeated indices adding up. PyTorch: `index_put_`."""
         place = tuple(normalised_entry(array_of("index_put_", "indices", i), "index_put_") for i in indices)
         alike(self, values, "index_put_", "values")
+        if sum(map(taken, place)) > self._data.ndim:
+            raise DimensionError(f"index_put_: too many indices for {describe(self)}")
         if not accumulate:
             return put(self, place, values, "index_put_")
         return self._add_at(place, values, "index_put_")
@@ -324,13 +325,16 @@ class IndexMethods:
         if reduce is not None:
             raise NotImplementedError("scatter_: reduce is not supported; use scatter_add_ to add")
         place = lines(self._data.shape, dim, array_of("scatter_", "index", index), "scatter_")
-        new = src if value is None else value
-        if isinstance(new, TensorCore) and value is None:
-            alike(self, new, "scatter_")
-            new = corner(new, raw(index), "scatter_")
+        if isinstance(src, TensorCore) and value is None:
+            alike(self, src, "scatter_")
+            new: Any = corner(src, raw(index), "scatter_")
         else:
-            new = element(self, new, "scatter_")
-        return put(self, place, new, "scatter_") if raw(index).size else self
+            new = element(self, src if value is None else value, "scatter_")
+        if not raw(index).size:
+            return self
+        if not self._data.ndim:
+            place, new = (Ellipsis,), new.reshape(-1)[-1] if np.ndim(raw(new)) else new
+        return put(self, place, new, "scatter_")
 
     def scatter_add_(self: T, dim: int, index: Tensor, src: Tensor) -> T:
         """Add src's elements at the places along dim that index names. PyTorch: `scatter_add_`."""
@@ -363,12 +367,17 @@ class IndexMethods:
         """Write the slices of source over those along dim that index names. PyTorch: `index_copy_`."""
         place = along(self, dim, index, "index_copy_")
         alike(self, source, "index_copy_", "source")
+        if source._data.size == 1 and source._data.ndim < 2 and self._data.ndim < 2:  # one number, 0-d or not
+            source = source.reshape((1,) * self._data.ndim)
         slices(source, self, place, "index_copy_")
         return put(self, place, source, "index_copy_")
 
     def index_fill_(self: T, dim: int, index: Tensor, value: Any) -> T:
         """Every element of the slices along dim that index names becomes value. PyTorch: `index_fill_`."""
-        return put(self, along(self, dim, index, "index_fill_"), element(self, value, "index_fill_"), "index_fill_")
+        *lead, places = along(self, dim, index, "index_fill_", negative=True)
+        if self._data.ndim:
+            places = np.unique(places % self._data.shape[len(lead)])  # a repeated one takes the value's gradient once
+        return put(self, (*lead, places), element(self, value, "index_fill_"), "index_fill_")
 
     def masked_fill_(self: T, mask: Tensor, value: Any) -> T:
         """value, a number or 0-d tensor, where mask is true. PyTorch: `masked_fill_`."""
@@ -405,10 +414,10 @@ def corner(source: Any, index: Any, name: str) -> Any:
 
 
 def slices(source: Any, x: Any, place: tuple[Any, ...], name: str) -> None:
-    """Raise ShapeError unless source has one slice for each that the index of `along` names."""
+    """Raise DimensionError unless source has one slice for each that the index of `along` names."""
     shape = x._data.shape
     wanted: Shape = (*shape[: len(place) - 1], place[-1].size, *shape[len(place) :]) if shape else ()
     if source._data.shape != wanted:
-        raise ShapeError(
+        raise DimensionError(
             f"{name}: expected a source of shape {wanted}, one slice for each index, got {describe(source)}"
         )

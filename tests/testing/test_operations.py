@@ -107,7 +107,8 @@ def test_a_number_that_is_not_weak() -> None:
 
 def test_modes_that_differ() -> None:
     def dx(g: Any, x: Any) -> Any:
-        return g * np.cosh(x) if isinstance(x, np.ndarray) else g * ((np.exp(x) + np.exp(-x)) / 2)
+        slope = (np.exp(x) + np.exp(-x)) / 2
+        return g * (slope * (1 + 2**-50) if isinstance(x, np.ndarray) else slope)  # some bits, on every machine
 
     assert "by arrays and by Tensors (create_graph) differ" in fails(broken(dx=dx), "modes_agree")
     holds(broken(dx=dx), "gradients")
