@@ -8,8 +8,8 @@ values of the graph.
 from __future__ import annotations
 
 import operator
-import sys
 from collections.abc import Iterable, Sequence
+from sys import getrefcount
 from typing import Any
 
 import numpy as np
@@ -45,7 +45,8 @@ def walk(
     for edge, g in roots:
         table[edge] = table[edge] + g if edge in table else g
     order = reachable(table)
-    order.sort(key=number, reverse=True)
+    if len(order) > 1:
+        order.sort(key=number, reverse=True)
     wanted = None if targets is None else set(targets)
     needed = None if wanted is None else pruned(order, wanted)
     found: dict[Any, Any] = {}
@@ -192,16 +193,12 @@ def search_nan(n: Function, gradients: Sequence[Any]) -> None:
 # ------------------------------------------------------------------ backward and grad
 
 
-def _references(x: Any) -> int:
-    return sys.getrefcount(x)
-
-
-def _baseline() -> int:
+def _unshared() -> int:
     x = np.empty(1)
-    return _references(x)
+    return getrefcount(x)
 
 
-UNSHARED = _baseline()  # what _references says of an array that only the caller's variable holds
+UNSHARED = _unshared()  # what getrefcount says of an array that only one local variable holds
 
 
 def seeds(tensors: Sequence[Any], gradients: Sequence[Any], create_graph: bool, name: str) -> list[tuple[Any, Any]]:
@@ -264,13 +261,7 @@ def backward(
             edge, g = table.popitem()
             if isinstance(edge, TensorCore):
                 if targets is None or edge in targets:
-                    owned = (
-                        g.__class__ is np.ndarray
-                        and _references(g) <= UNSHARED
-                        and g.base is None
-                        and g.flags.writeable
-                    )
-                    accumulate(edge, g, owned)
+                    accumulate(edge, g, g.__class__ is np.ndarray and getrefcount(g) <= UNSHARED and g.base is None)
             elif targets is not None and edge in targets:
                 accumulate(targets[edge], g, False)
     finally:

@@ -125,17 +125,18 @@ _inside: set[int] = set()  # and of those that are
 
 def user_frame() -> Any:
     """The frame, outside minigrad, that called the running operation. Only its code and place in it may be kept."""
-    frame: Any = sys._getframe(2)
-    while frame is not None:
-        module = id(frame.f_globals)
-        if module not in _inside:
-            name = frame.f_globals.get("__name__", "")
-            if module in _outside or name != "minigrad" and not name.startswith("minigrad."):
-                _outside.add(module)
+    frame: Any = getframe(2)
+    inside = _inside
+    try:
+        while True:
+            while id(frame.f_globals) in inside:
+                frame = frame.f_back
+            if id(frame.f_globals) in _outside:
                 return frame
-            _inside.add(module)
-        frame = frame.f_back
-    return sys._getframe(1)
+            name = frame.f_globals.get("__name__", "")
+            (inside if name == "minigrad" or name.startswith("minigrad.") else _outside).add(id(frame.f_globals))
+    except AttributeError:  # past the last frame: there is nobody outside
+        return getframe(1)
 
 
 def line_of(place: Any) -> str:
@@ -265,20 +266,39 @@ class Function(metaclass=Slotted):
 
     def pull(self, g: Any, edges: Any) -> Sequence[Any]:
         """The gradients of the differentiable arguments whose edge is not None, from the gradient of the result."""
-        saved = self.saved
+        plan, saved = self.plan, self.saved
         gradients: list[Any] = [None] * len(edges)
-        tensors = isinstance(g, TensorCore)
-        if tensors and self.order == 1:
-            return self.once(g, edges)
-        for i, rule, reads, result in self.plan.composed if tensors else self.plan.steps:
-            if edges[i] is not None:
-                values = [unsaved(self, saved[k], g) for k in reads]
-                if result is not None:
-                    values[result] = unsaved_result(self, values[result], g)
-                d = rule(g, *values)
-                if not tensors and d.dtype is not g.dtype:
-                    d = d.astype(g.dtype)
-                gradients[i] = d
+        if isinstance(g, TensorCore):
+            if self.order == 1:
+                return self.once(g, edges)
+            steps = plan.composed
+            values = [unsaved(self, v, g) for v in saved]
+            if plan.result is not None:
+                values[plan.result] = unsaved_result(self, values[plan.result], g)
+        else:
+            steps = plan.steps
+            values = []
+            for v in saved:
+                if isinstance(v, TensorCore):
+                    alias = v._alias
+                    if alias is not None and alias.version.stamp > self.number:
+                        raise self.modified(alias.version, describe(v))
+                    v = v._data
+                values.append(v)
+            if plan.result is not None:
+                unsaved_result(self, values[plan.result], g)
+        for i, rule, reads in steps:
+            if edges[i] is None:
+                continue
+            if reads is None:
+                d = rule(g)
+            elif reads.__class__ is int:
+                d = rule(g, values[reads])
+            else:
+                d = rule(g, *reads(values))
+            if d.dtype is not g.dtype and d.__class__ is ndarray:
+                d = d.astype(g.dtype)
+            gradients[i] = d
         return gradients
 
     def once(self, g: Any, edges: Any) -> Sequence[Any]:
@@ -446,56 +466,65 @@ def accumulator(leaf: TensorCore) -> AccumulateGrad:
 class Plan:
     """For one combination of inputs that need gradients: what to save, and the steps of the backward pass."""
 
-    __slots__ = ("composed", "slots", "steps")
+    __slots__ = ("composed", "pick", "result", "shapes", "steps")
 
     def __init__(self, cls: type[Function], mask: int) -> None:
         live = [(k, i) for k, i in enumerate(cls.inputs) if mask >> k & 1]
-        steps = [[(k, rules[i], cls._reads(rules[i])) for k, i in live] for rules in (cls.rules, cls.composed)]
-        self.slots = sorted({slot for way in steps for _, _, reads in way for slot in reads}, reverse=True)
+        ways = [[(k, rules[i], cls._reads(rules[i])) for k, i in live] for rules in (cls.rules, cls.composed)]
+        slots = sorted({slot for way in ways for _, _, reads in way for slot in reads}, reverse=True)
         self.steps, self.composed = (
-            [
-                (k, rule, [self.slots.index(s) for s in reads], reads.index(RESULT) if RESULT in reads else None)
-                for k, rule, reads in way
-            ]
-            for way in steps
+            [(k, rule, picker([slots.index(s) for s in reads])) for k, rule, reads in way] for way in ways
         )
+        self.result = slots.index(RESULT) if RESULT in slots else None  # where the result is among what is saved
+        # What to save is picked from a row: the arguments, the result, what forward kept, the shapes that are read.
+        self.shapes = [-2 - s for s in slots if KEPT < s < RESULT]
+        count = len(cls.arguments)
+        place = {RESULT: count, KEPT: count + 1} | {-2 - i: count + 2 + k for k, i in enumerate(self.shapes)}
+        places = [place.get(s, s) for s in slots]
+        self.pick: Any = operator.itemgetter(*places) if len(places) > 1 else lambda row: tuple(row[i] for i in places)
 
-    def save(self, args: Sequence[Any], data: Any, kept: Any) -> list[Any]:
-        saved = []
-        for slot in self.slots:
-            if slot >= 0:
-                saved.append(args[slot])
-            elif slot == RESULT:
-                saved.append(data)
-            elif slot == KEPT:
-                saved.append(kept)
-            else:
-                a = args[-2 - slot]
-                saved.append(a._data.shape if isinstance(a, TensorCore) else np.shape(a))
-        return saved
+    def save(self, args: tuple[Any, ...], data: Any, kept: Any) -> tuple[Any, ...]:
+        picked: tuple[Any, ...] = self.pick((*args, data, kept, *[np.shape(raw(args[i])) for i in self.shapes]))
+        return picked
+
+
+def picker(places: list[int]) -> Any:
+    """How a rule's values are taken from a list: None for none, the place of a single one, else an itemgetter."""
+    return None if not places else places[0] if len(places) == 1 else operator.itemgetter(*places)
 
 
 def make_apply(cls: type[Function]) -> Callable[..., Any]:
     """The general `apply`: any number of arguments, arrays and static ones."""
     forward, inputs, plans, is_view, broadcasts = cls.forward, cls.inputs, cls.plans, cls.is_view, cls.broadcasts
-    to_float, keeps = cls.to_float, cls.keeps
+    meets, keeps = cls.broadcasts or cls.to_float, cls.keeps
+    bits = [1 << inputs.index(i) if i in inputs else 0 for i in range(len(cls.arguments))]
 
     def apply(*args: Any) -> Any:
         arrays: list[Any] = []
-        tensors = False
-        for a in args:
+        edges: list[Any] = []
+        tensors, mask = False, 0
+        for a, bit in zip(args, bits):  # noqa: B905 (the keyword costs as much as an argument)
             if isinstance(a, TensorCore):
                 tensors = True
                 arrays.append(a._data)
+                if bit:
+                    edge = a._node
+                    if edge is LEAF or a._alias is not None:
+                        edge = edge_of(a)
+                    edges.append(edge)
+                    if edge is not None:
+                        mask |= bit
             else:
                 arrays.append(a)
+                if bit:
+                    edges.append(None)
         if not tensors:
             if inputs and not any(isinstance(args[i], ARRAYS) for i in inputs):
                 return refuse(cls, args[inputs[0]])
             return forward(*arrays)[0] if keeps else forward(*arrays)
         if is_view:
             arrays[0] = args[0]._buffer()
-        elif broadcasts or to_float:
+        elif meets:
             wanted = meeting_dtype(cls, arrays)
             if wanted is not None:
                 return apply(*(cast(a, wanted) if i in inputs else a for i, a in enumerate(args)))
@@ -506,31 +535,22 @@ def make_apply(cls: type[Function]) -> Callable[..., Any]:
         kept = None
         if keeps:
             data, kept = data
-        out = wrap(data)
+        out = new(_Tensor)
+        out._data = data
+        out._node = out._grad = out._alias = None
         if is_view and data.base is not None and (data.base is arrays[0] or data.base is arrays[0].base):
             _share(out, args[0], cls, args[1:])
-        if is_recording():
-            mask = 0
-            edges = []
-            for k, i in enumerate(inputs):
-                a = args[i]
-                edge = None
-                if isinstance(a, TensorCore):
-                    edge = a._node
-                    if edge is LEAF or a._alias is not None:
-                        edge = edge_of(a)
-                    if edge is not None:
-                        mask |= 1 << k
-                edges.append(edge)
-            if mask and data.dtype.kind == "f":
-                node = created(cls, edges)
-                node.plan = plan = plans.get(mask) or plans.setdefault(mask, Plan(cls, mask))
-                node.saved = plan.save(args, data, kept)
-                if broadcasts:
-                    shapes = [np.shape(arrays[i]) for i in inputs]
-                    if any(s != data.shape for s in shapes):
-                        node.extra = Extra(shapes)
-                out._node = node
+        if mask and is_recording() and data.dtype.kind == "f":
+            node = out._node = new(cls)
+            node.edges, node.extra, node.number = edges, None, clock()
+            frame = user_frame()
+            node.code, node.at = frame.f_code, frame.f_lasti
+            node.plan = plan = plans.get(mask) or plans.setdefault(mask, Plan(cls, mask))
+            node.saved = plan.save(args, data, kept) if plan.shapes else plan.pick((*args, data, kept))
+            if broadcasts:
+                shapes = [np.shape(arrays[i]) for i in inputs]
+                if any(s != data.shape for s in shapes):
+                    node.extra = Extra(shapes)
         return out
 
     return apply

@@ -106,12 +106,17 @@ def detached(x: TensorCore) -> Tensor:
 
 def wrote(t: TensorCore, frame: Any = None) -> None:
     """Record that t's buffer has been written, at the user's line or in `frame` if that is known already."""
-    version = alias_of(t).version
-    version.count += 1
-    version.stamp = clock()
     if frame is None:
         frame = user_frame()
-    version.code, version.at = frame.f_code, frame.f_lasti
+    stamp(t, frame.f_code, frame.f_lasti)
+
+
+def stamp(t: TensorCore, code: Any, at: int) -> None:
+    """`wrote` for a place that is known: its code object and instruction."""
+    version = (t._alias or alias_of(t)).version
+    version.count += 1
+    version.stamp = clock()
+    version.code, version.at = code, at
 
 
 def check_inplace(t: TensorCore, name: str) -> None:

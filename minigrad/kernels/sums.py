@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -40,16 +41,36 @@ def repeated(g: Any, shape: Shape) -> Any:
 def sum_rows(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """x.sum(0) of a matrix. As a product with ones it is up to 20 times faster on tall matrices (65536x16)."""
     if x.dtype == np.float32 or x.dtype == np.float64:
-        product: np.ndarray[Any, Any] = np.ones(len(x), x.dtype) @ x
+        product: np.ndarray[Any, Any] = ones(len(x), x.dtype).dot(x)  # half the fixed cost of @
         return product
     summed: np.ndarray[Any, Any] = x.sum(0, dtype=np.float32).astype(x.dtype) if x.dtype == np.float16 else x.sum(0)
     return summed
 
 
 def row_sums(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """x.sum(1, keepdims=True) of a float32 or float64 matrix, as a product with ones: 2.0 us for 100x10 instead of 3.0."""
-    product: np.ndarray[Any, Any] = x @ np.ones((x.shape[1], 1), x.dtype)
+    """x.sum(1) of a float32 or float64 matrix, as a product with ones: 1.6 us for 100x10 instead of 4.6."""
+    product: np.ndarray[Any, Any] = x.dot(ones(x.shape[1], x.dtype))
     return product
+
+
+def ones(n: int, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    """n ones, not to be written into: short vectors are kept, since making one takes as long as multiplying by it."""
+    return _kept_ones(n, dtype) if n <= 1024 else np.ones(n, dtype)
+
+
+@lru_cache(maxsize=64)
+def _kept_ones(n: int, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    found = np.ones(n, dtype)
+    found.flags.writeable = False
+    return found
+
+
+@lru_cache(maxsize=16)
+def row_starts(rows: int, columns: int) -> np.ndarray[Any, Any]:
+    """Where each row of a C-ordered matrix begins, in elements; not to be written into."""
+    found = np.arange(rows) * columns
+    found.flags.writeable = False
+    return found
 
 
 def row_maxima(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -35,6 +35,9 @@ def _right(source: Source, x: Any) -> Any:
     return source.choice((*((*b, x.shape[-1], source.integer(1, 3)) for b in lead), (x.shape[-1],)))
 
 
+HALF = np.dtype(np.float16)
+
+
 class Matmul(Binary):
     """x @ y: vectors, matrices and batches that broadcast. PyTorch: `matmul`. Book 5.6 (Affine)."""
 
@@ -48,9 +51,9 @@ class Matmul(Binary):
     def forward(x: Any, y: Any) -> Any:
         if not x.ndim or not y.ndim:
             raise ShapeError("both arguments to matmul need to be at least 1D")
-        if x.dtype == np.float16 == y.dtype:  # BLAS has no half precision; float32 sums, rounded once
+        if x.dtype is HALF and y.dtype is HALF:  # BLAS has no half precision; float32 sums, rounded once
             return (x.astype(np.float32) @ y.astype(np.float32)).astype(np.float16)
-        return x @ y
+        return x.dot(y) if x.ndim == 2 == y.ndim else x @ y  # dot has half the fixed cost
 
     def oracle(x: Any, y: Any) -> Any:
         a = x[None, :] if x.ndim == 1 else x
@@ -99,7 +102,7 @@ class Linear(Function):
                 f"mat1 and mat2 shapes cannot be multiplied: input {x.shape} has {x.shape[-1:]} features, weight "
                 f"{weight.shape} expects {weight.shape[-1:]}, bias {np.shape(bias)}"
             )
-        out = Matmul.forward(x, weight.T)
+        out = x.dot(weight.T) if x.ndim == 2 and x.dtype is not HALF else Matmul.forward(x, weight.T)
         if bias is not None:
             out += bias
         return out

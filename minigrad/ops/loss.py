@@ -9,7 +9,7 @@ import numpy as np
 from minigrad.domains import Drawn, OneOf, Reals
 from minigrad.errors import DimensionError, ShapeError
 from minigrad.function import Function, raw
-from minigrad.kernels.sums import row_maxima, row_sums
+from minigrad.kernels.sums import row_maxima, row_starts, row_sums
 from minigrad.ops.index import IndexAdd
 from minigrad.ops.reduce import Softmax
 
@@ -37,23 +37,22 @@ class CrossEntropy(Function):
             )
         p = x.astype(np.float32) if x.dtype == np.float16 else x
         p = np.subtract(p, row_maxima(p), order="C")
-        places = np.arange(len(p)) * p.shape[1] + target  # of each row's target, in the flattened matrix
-        picked = p.reshape(-1).take(places)
-        np.exp(p, out=p)
+        places = row_starts(*p.shape) + target  # of each row's target, in the flattened matrix
+        picked = p.take(places)
+        np.exp(p, p)
         total = row_sums(p)
-        p /= total
-        loss = np.add.reduce(np.log(total[:, 0]) - picked) / divisor
-        return x.dtype.type(loss), (p.astype(x.dtype, copy=False), places)
+        loss = np.add.reduce(np.log(total) - picked) / divisor
+        return x.dtype.type(loss), (p, total, places)
 
     def oracle(x: Any, target: Any, divisor: float) -> Any:
         return -np.sum(np.log(Softmax.oracle(x, 1))[np.arange(len(x)), target]) / divisor
 
     def dx(g: Any, divisor: float, kept: Any) -> Any:
-        p, places = kept
+        p, total, places = kept  # softmax is p / total
         scale = g / divisor
-        d = p * scale
+        d = p * (scale / total)[:, None]
         d.reshape(-1)[places] -= scale
-        return d
+        return d.astype(g.dtype, copy=False)
 
     def composed_dx(g: Any, x: Any, target: Any, divisor: float) -> Any:
         rows = np.ones(len(x), raw(x).dtype) * (g / divisor)

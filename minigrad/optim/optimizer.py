@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from minigrad.function import user_frame
+from minigrad.memory import stamp
 from minigrad.modes import enable_grad
 from minigrad.nn.parameter import clear_grad
 from minigrad.tensor import Tensor, tensor, wrap
@@ -128,10 +129,13 @@ class Optimizer:
         if group.get("decoupled_weight_decay"):
             decay = 0.0
         frame = user_frame()
+        code, at = frame.f_code, frame.f_lasti
         for p in group["params"]:
             if p._grad is None:
                 continue
-            array, grad = p._buffer(), p._grad._data
+            array, grad = p._data, p._grad._data
+            if array.__class__ is not np.ndarray:
+                array = p._buffer()
             work = self.scratch(array)
             if maximize:
                 grad = np.negative(grad, out=self.scratch(array, "gradient"))
@@ -139,17 +143,17 @@ class Optimizer:
                 np.multiply(array, decay, out=work)
                 grad = np.add(grad, work, out=self.scratch(array, "gradient"))
             yield p, array, grad, work
-            p._wrote(frame)
+            stamp(p, code, at)
 
     def scratch(self, like: Array, purpose: str = "") -> Array:
         """An array of this shape and dtype to write into: the same memory for all parameters, so that it stays cached."""
-        key = like.shape, like.dtype, purpose
+        key = like.shape, like.dtype.char, purpose
         found = self._scratch.get(key)
         if found is None:
-            whole = self._scratch.get((like.dtype, purpose))
+            whole = self._scratch.get(key[1:])
             if whole is None or whole.size < like.size:
-                self._scratch = {k: v for k, v in self._scratch.items() if k[-2:] != (like.dtype, purpose)}
-                whole = self._scratch[like.dtype, purpose] = np.empty(like.size, like.dtype)
+                self._scratch = {k: v for k, v in self._scratch.items() if k[-2:] != key[1:]}
+                whole = self._scratch[key[1:]] = np.empty(like.size, like.dtype)
             found = self._scratch[key] = whole[: like.size].reshape(like.shape)
         return found
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from minigrad.optim.optimizer import Group, Optimizer, Parameters, at_least_zero, not_differentiable, scalar
 from minigrad.tensor import wrap
+
+multiply, subtract = np.multiply, np.subtract
 
 
 class SGD(Optimizer):
@@ -52,8 +56,12 @@ class SGD(Optimizer):
 
     def _update(self, group: Group) -> None:
         lr, momentum, new = float(group["lr"]), float(group["momentum"]), 1 - float(group["dampening"])
+        dtype: Any = None
+        rate: Any = None
         for p, array, grad, work in self._live(group):
-            dtype = array.dtype
+            if array.dtype is not dtype:
+                dtype = array.dtype
+                rate = scalar(lr, dtype)
             if momentum:
                 state = self.state[p]
                 velocity = state.get("momentum_buffer")
@@ -69,5 +77,5 @@ class SGD(Optimizer):
                     grad = np.add(work, grad, work)
                 else:
                     grad = direction
-            np.multiply(grad, scalar(lr, dtype), work)
-            np.subtract(array, work, array)
+            multiply(grad, rate, work)
+            subtract(array, work, array)

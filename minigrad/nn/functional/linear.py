@@ -13,7 +13,12 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     `weight` (in,) gives (*), and a bias of another shape broadcasts. Raises ShapeError if the shapes do not fit,
     DtypeError if input and weight differ in dtype.
     """
-    x, w, b = input._data, weight._data, None if bias is None else bias._data
+    x, w = input._data, weight._data
+    if w.ndim == 2 and x.ndim and x.dtype is w.dtype:  # what every layer asks for, before the rarer forms
+        if bias is None or bias._data.dtype is w.dtype and bias._data.shape == w.shape[:1]:
+            found: Tensor = Linear.apply(input, weight, bias)
+            return found
+    b = None if bias is None else bias._data
     if x.dtype != w.dtype or b is not None and b.dtype != x.dtype:
         operands = ", ".join(describe(t) for t in (input, weight, bias) if t is not None)
         raise DtypeError(f"linear: expected input, weight and bias to have the same dtype, got {operands}")

@@ -16,6 +16,8 @@ from minigrad.nn.functional.activation import Softplus, need_floating
 from minigrad.ops.loss import CrossEntropy
 from minigrad.tensor import Tensor, wrap
 
+INT64 = int64.numpy
+
 
 class BinaryCrossEntropy(Function):
     """-(t log x + (1 - t) log(1 - x)), element by element, logarithms cut off at -100 as PyTorch does."""
@@ -177,16 +179,15 @@ def cross_entropy(
     x, classes_wanted = input._data, target._data
     if (
         x.ndim == 2
+        and classes_wanted.dtype is INT64
         and x.shape[:1] == classes_wanted.shape != (0,)
-        and classes_wanted.dtype.kind in "iu"
         and x.dtype.kind == "f"
         and weight is None
         and size_average is None
         and reduce is None
         and reduction == "mean"
-        and label_smoothing == 0
+        and not label_smoothing
         and ignore_index < 0
-        and target.dtype in (int64, uint8)
     ):  # what nearly every training step asks for, before the checks that it does not need
         try:
             mean: Tensor = CrossEntropy.apply(input, target, len(x))
