@@ -1,4 +1,4 @@
-"""Losses fused into one node where that pays."""
+"""Losses that are one node, where that pays."""
 
 from __future__ import annotations
 
@@ -57,3 +57,23 @@ class CrossEntropy(Function):
     def composed_dx(g: Any, x: Any, target: Any, divisor: float) -> Any:
         rows = np.ones(len(x), raw(x).dtype) * (g / divisor)
         return Softmax.apply(x, 1) * (g / divisor) - IndexAdd.apply(rows, x.shape, (np.arange(len(x)), raw(target)))
+
+
+class BinaryCrossEntropy(Function):
+    """-(t log x + (1 - t) log(1 - x)), element by element, logarithms cut off at -100 as PyTorch does."""
+
+    symbol, broadcasts = "bce", True
+    domain = Reals(0.1, 0.9), Reals(0.1, 0.9)
+
+    def forward(x: Any, t: Any) -> Any:
+        with np.errstate(divide="ignore"):
+            return -(t * np.maximum(np.log(x), -100) + (1 - t) * np.maximum(np.log1p(-x), -100))
+
+    def oracle(x: Any, t: Any) -> Any:
+        return -(t * np.log(x) + (1 - t) * np.log(1 - x))
+
+    def dx(g: Any, x: Any, t: Any) -> Any:
+        return g * (x - t) / np.maximum(x * (1 - x), 1e-12)
+
+    def dt(g: Any, x: Any) -> Any:
+        return g * (np.log(1 - x) - np.log(x))  # not cut off, as in PyTorch

@@ -3,31 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
 
 import numpy as np
 
-from minigrad.domains import Reals
 from minigrad.dtypes import dtype as Dtype
 from minigrad.errors import DtypeError, describe
-from minigrad.function import Unary
-from minigrad.ops.elementwise import Sigmoid
+from minigrad.ops.activation import Softplus
 from minigrad.tensor import Tensor, wrap
-
-
-class Softplus(Unary):
-    """log(1 + exp(x)), element by element, exact at both ends; its derivative is the sigmoid."""
-
-    symbol, domain = "softplus", (Reals(-30, 30),)
-
-    def forward(x: Any) -> Any:
-        return np.logaddexp(x, 0)
-
-    def oracle(x: Any) -> Any:
-        return np.log(1 + np.exp(x))
-
-    def dx(g: Any, x: Any) -> Any:
-        return g * Sigmoid.apply(x)
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:

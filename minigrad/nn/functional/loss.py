@@ -8,35 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.domains import Reals
 from minigrad.dtypes import int64, uint8
 from minigrad.errors import DtypeError, ShapeError
-from minigrad.function import Function
-from minigrad.nn.functional.activation import Softplus, need_floating
-from minigrad.ops.loss import CrossEntropy
+from minigrad.nn.functional.activation import need_floating
+from minigrad.ops.activation import Softplus
+from minigrad.ops.loss import BinaryCrossEntropy, CrossEntropy
 from minigrad.tensor import Tensor, wrap
 
 INT64 = int64.numpy
-
-
-class BinaryCrossEntropy(Function):
-    """-(t log x + (1 - t) log(1 - x)), element by element, logarithms cut off at -100 as PyTorch does."""
-
-    symbol, broadcasts = "bce", True
-    domain = Reals(0.1, 0.9), Reals(0.1, 0.9)
-
-    def forward(x: Any, t: Any) -> Any:
-        with np.errstate(divide="ignore"):
-            return -(t * np.maximum(np.log(x), -100) + (1 - t) * np.maximum(np.log1p(-x), -100))
-
-    def oracle(x: Any, t: Any) -> Any:
-        return -(t * np.log(x) + (1 - t) * np.log(1 - x))
-
-    def dx(g: Any, x: Any, t: Any) -> Any:
-        return g * (x - t) / np.maximum(x * (1 - x), 1e-12)
-
-    def dt(g: Any, x: Any) -> Any:
-        return g * (np.log(1 - x) - np.log(x))  # not cut off, as in PyTorch
 
 
 def reduce_with(losses: Tensor, reduction: str) -> Tensor:
