@@ -15,6 +15,10 @@ class DtypeError(NotImplementedError, TypeError):
     """Element types that do not fit the operation."""
 
 
+class DataError(DtypeError, ValueError):
+    """Data that no tensor can be made of; PyTorch raises any of the three, by where it notices."""
+
+
 class DimensionError(IndexError, RuntimeError):
     """A dimension that the tensor does not have."""
 

@@ -16,12 +16,12 @@ import numpy as np
 
 from minigrad import dtypes, engine, numpy_protocols, printing
 from minigrad.device import CPU, Device, check_device
-from minigrad.errors import DimensionError, DtypeError, GraphError, describe
+from minigrad.errors import DataError, DimensionError, GraphError, ShapeError, describe
 from minigrad.function import LEAF, Output, TensorCore, edge_of, raw, tie
 from minigrad.function import wrap as wrap
 from minigrad.hooks import RemovableHandle, add_hook, hooks_of
 from minigrad.memory import Alias, Version, alias_of, check_inplace, detached, share, wrote
-from minigrad.ops.arguments import fitting
+from minigrad.ops.arguments import array_of, fitting
 from minigrad.ops.compare import CompareMethods
 from minigrad.ops.copy import CopyMethods
 from minigrad.ops.create import CreateMethods, RandomMethods
@@ -214,7 +214,7 @@ class Tensor(
     def item(self) -> Any:
         """The only element as a Python number. Raises RuntimeError unless there is exactly one."""
         if self._data.size != 1:
-            raise RuntimeError(f"a Tensor with {self._data.size} elements cannot be converted to Scalar")
+            raise ShapeError(f"a Tensor with {self._data.size} elements cannot be converted to Scalar")
         return self._data.item()
 
     def tolist(self) -> Any:
@@ -468,7 +468,7 @@ class Tensor(
                 "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the "
                 "moment; use detach() or clone() first"
             )
-        out = wrap(copy.deepcopy(self._data, memo))
+        out = wrap(_deepcopy(self._data, memo))
         out.__class__ = type(self)
         out._node = self._node
         if self._alias is not None:  # tensors that share one array still know of each other's writes
@@ -483,6 +483,17 @@ class Tensor(
     def __reduce__(self) -> Any:
         extra = {k: v for k, v in self.__dict__.items() if k not in ("hooks", "_accumulator")}
         return _rebuild, (type(self), self._data, self.requires_grad, self._grad, extra)
+
+
+def _deepcopy(data: Any, memo: dict[int, Any]) -> Any:
+    """A copy of the array; views of one buffer are views of one copy of it, as in PyTorch."""
+    root = data
+    while isinstance(getattr(root, "base", None), np.ndarray):
+        root = root.base
+    if root is data or not (root.flags.c_contiguous or root.flags.f_contiguous):
+        return copy.deepcopy(data, memo)
+    buffer, offset = copy.deepcopy(root, memo).ravel("K"), data.ctypes.data - root.ctypes.data
+    return np.ndarray(data.shape, data.dtype, buffer, offset, data.strides)
 
 
 def _rebuild(cls: type[Tensor], data: Any, requires_grad: bool, grad: Any, extra: dict[str, Any]) -> Any:
@@ -530,16 +541,18 @@ def _array(data: Any, dtype: Any, name: str) -> Any:
     """A new array of data with the dtype that PyTorch would infer."""
     plain = _plain(list(data) if isinstance(data, range) else data)
     if isinstance(plain, str):
-        raise TypeError(f"{name}: data must be numbers, nested lists of numbers or arrays, not {data!r:.60}")
+        raise DataError(f"{name}: data must be numbers, nested lists of numbers or arrays, not {data!r:.60}")
     try:
         array = np.array(plain)
     except ValueError as error:
-        raise ValueError(f"{name}: expected nested lists of equal lengths: {error}") from None
+        raise DataError(f"{name}: expected nested lists of equal lengths: {error}") from None
     numbers = not isinstance(plain, (np.ndarray, np.generic))
-    if array.dtype.kind not in "biuf" or numbers and array.dtype.kind == "u":
-        if numbers and isinstance(next(array.flat, None), int):
-            raise ValueError(f"{name}: Overflow: integers must be of 64 bits, got {data!r:.60}")
-        raise DtypeError(f"{name}: could not infer dtype of {type(data).__name__} {data!r:.60}; give numbers")
+    if array.dtype.kind not in "biuf" or array.dtype == np.uint64:
+        integers = numbers and all(isinstance(n, int) for n in array.astype(object).flat)
+        if not integers:
+            raise DataError(f"{name}: could not infer dtype of {type(data).__name__} {data!r:.60}; give numbers")
+        if dtype is None or dtypes.as_numpy(dtype).kind != "f":
+            raise DataError(f"{name}: Overflow: integers must be of 64 bits, got {data!r:.60}")
     if dtype is None:
         wanted = array.dtype if not numbers else (_meeting(plain) or dtypes.as_numpy(None)) if array.size else None
         return array.astype(dtypes.as_numpy(wanted), copy=False)
@@ -630,9 +643,9 @@ def is_tensor(obj: Any, /) -> bool:
 
 def numel(input: Tensor) -> int:
     """The number of elements. PyTorch: `numel`."""
-    return input.numel()
+    return int(array_of("numel", "input", input).size)
 
 
 def is_floating_point(input: Tensor) -> bool:
     """Whether the elements are floats. PyTorch: `is_floating_point`."""
-    return input.is_floating_point()
+    return bool(array_of("is_floating_point", "input", input).dtype.kind == "f")

@@ -157,7 +157,15 @@ class CopyMethods:
         """Every element becomes 0. PyTorch: `zero_`."""
         return overwrite(self, self._data.dtype.type(0), "zero_")
 
-    def to(self: T, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False, **_: Any) -> Tensor:
+    def to(
+        self: T,
+        *args: Any,
+        dtype: Any = None,
+        device: Any = None,
+        non_blocking: bool = False,
+        copy: bool = False,
+        memory_format: Any = None,
+    ) -> Tensor:
         """self as another dtype or like another tensor; itself if nothing changes. Devices other than 'cpu' raise.
 
         PyTorch: `to(dtype)`, `to(device)`, `to(device, dtype)`, `to(other)`.
@@ -183,13 +191,13 @@ class CopyMethods:
         """self in another dtype, also named 'minigrad.LongTensor' and the like; without one, that name of self's own."""
         if dtype is None:
             return f"minigrad.{LEGACY[self._data.dtype.name]}"
-        if isinstance(dtype, str) and dtype.endswith("Tensor"):
+        if isinstance(dtype, str):
             named = dtype.rpartition(".")[2]
             found = [name for name, legacy in LEGACY.items() if legacy == named]
             if not found:
                 raise ValueError(f"type: invalid type {dtype!r}; one of {', '.join(LEGACY.values())}")
-            dtype = found[0]
-        return self.to(dtype)
+            dtype = np.dtype(found[0])
+        return self.to(getattr(dtype, "dtype", dtype))
 
     def type_as(self, other: Tensor) -> Tensor:
         """self in other's dtype. PyTorch: `type_as`."""
