@@ -26,6 +26,7 @@ from minigrad.function import (
     edge_of,
     is_recording,
     line_of,
+    raw,
     record,
     user_frame,
     wrap,
@@ -235,7 +236,7 @@ class ViewWrite(Function):
         return out
 
     def dbase(g: Any, value_shape: Any, path: Path) -> Any:
-        return ViewWrite.apply(g, np.zeros(value_shape, g.dtype if isinstance(g, np.ndarray) else g._data.dtype), path)
+        return ViewWrite.apply(g, np.zeros(value_shape, raw(g).dtype), path)
 
     def dvalue(g: Any, path: Path) -> Any:
         return replay(g, path)

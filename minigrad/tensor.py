@@ -551,11 +551,14 @@ def _array(data: Any, dtype: Any, name: str) -> Any:
         integers = numbers and all(isinstance(n, int) for n in array.astype(object).flat)
         if not integers:
             raise DataError(f"{name}: could not infer dtype of {type(data).__name__} {data!r:.60}; give numbers")
-        if dtype is None or dtypes.as_numpy(dtype).kind != "f":
+        if dtype is None or dtypes.as_numpy(dtype).kind in "iu":
             raise DataError(f"{name}: Overflow: integers must be of 64 bits, got {data!r:.60}")
     if dtype is None:
         wanted = array.dtype if not numbers else (_meeting(plain) or dtypes.as_numpy(None)) if array.size else None
-        return array.astype(dtypes.as_numpy(wanted), copy=False)
+        wanted = dtypes.as_numpy(wanted)
+        if wanted.kind in "iu" and array.dtype.kind == "f" and array.size:  # what NumPy makes of [0, 2**63]
+            raise DataError(f"{name}: Overflow: integers must be of 64 bits, got {data!r:.60}")
+        return array.astype(wanted, copy=False)
     wanted = dtypes.as_numpy(dtype)
     if numbers and wanted.kind in "iu" and array.size:
         for extreme in (array.min(), array.max()):

@@ -39,7 +39,7 @@ def plain(value: Any) -> Any:
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, np.ndarray):
         return [str(value.dtype), value.tolist()]
-    if value is None or isinstance(value, (bool, int, float, str)):
+    if value is None or isinstance(value, (bool, int, float, str, Exception, Plain)):
         return value
     return str(value).replace("torch.", "").replace("minigrad.", "")
 

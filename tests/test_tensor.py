@@ -30,7 +30,7 @@ scalars = st.one_of(
     st.booleans(),
     st.integers(-3, 3),
     st.floats(-2, 2, width=16),
-    st.sampled_from([float("nan"), float("inf"), 2**40, -(2**63), 2**63, 1e300]),
+    st.sampled_from([float("nan"), float("inf"), 2**40, -(2**63), 1e300]),
 )
 
 
@@ -39,10 +39,10 @@ def nested(draw: Any, depth: int = 3) -> Any:
     """Nested lists and tuples of numbers, most of them regular, with tensors or NumPy scalars here and there."""
     if depth == 0 or draw(st.integers(0, 3)) == 0:
         return draw(scalars)
-    length = draw(st.integers(0, 3))
+    if draw(st.integers(0, 9)) == 0:  # ragged, without empty lists, of which PyTorch takes some and ignores the rest
+        return draw(st.lists(scalars | st.lists(scalars, min_size=1, max_size=2), min_size=1, max_size=3))
     inner = draw(nested(depth - 1))
-    ragged = draw(st.integers(0, 9)) == 0
-    found = [draw(nested(depth - 1)) if ragged else like(draw, inner) for _ in range(length)]
+    found = [like(draw, inner) for _ in range(draw(st.integers(0, 3)))]
     return tuple(found) if draw(st.booleans()) else found
 
 
@@ -110,6 +110,8 @@ MAKING = """
     L.tensor([np.uint64(3)])
     L.tensor(np.uint64(3))
     L.tensor([2**63])
+    L.tensor([0, 2**63])
+    L.tensor([0, 2**63], dtype=L.float16)
     L.tensor(2**64)
     L.tensor([2**63 - 1, -2**63])
     L.tensor(None)

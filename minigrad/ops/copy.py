@@ -107,7 +107,8 @@ def overwrite(x: Any, source: Any, name: str) -> Any:
     buffer, value = x._buffer(), raw(source)
     if not buffer.flags.writeable:
         raise RuntimeError(f"{name}: the array of {describe(x)} is read-only; clone() the tensor first")
-    if np.ndim(value) and value is not buffer and (overlaps_itself(buffer) or overlaps_partly(buffer, value)):
+    tensor = isinstance(source, TensorCore)  # a number may go where several elements are one location
+    if value is not buffer and (tensor and overlaps_itself(buffer) or overlaps_partly(buffer, np.asarray(value))):
         raise RuntimeError(
             f"{name}: unsupported operation: several elements of {describe(x)}, or elements of it and of what is written "
             "into it, share one memory location (expand, or views of one tensor). clone() it first."

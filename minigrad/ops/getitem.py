@@ -211,10 +211,13 @@ def put(x: Any, index: tuple[Any, ...], values: Any, name: str) -> Any:
         new = new.reshape(new.shape[lead:])
     if not buffer.flags.writeable:
         raise RuntimeError(f"{name}: the array of {describe(x)} is read-only; clone() the tensor first")
+    edges = (edge_of(x), edge_of(values) if isinstance(values, TensorCore) else None)
+    recorded = is_recording() and edges != (None, None)
     try:
         basic = is_basic(index)
         place = buffer[index if Ellipsis in index else (*index, Ellipsis)] if basic else buffer
-        if np.ndim(new) and (overlaps_itself(place) or overlaps_partly(place, new)):
+        many = recorded or isinstance(values, TensorCore) or np.ndim(new)  # a number may go where elements are one
+        if many and overlaps_itself(buffer if recorded else place) or np.ndim(new) and overlaps_partly(place, new):
             raise RuntimeError(
                 f"{name}: unsupported operation: several elements of {describe(x)}, or elements of it and of what is "
                 "written into it, share one memory location (expand, or views of one tensor). clone() it first."
@@ -229,9 +232,8 @@ def put(x: Any, index: tuple[Any, ...], values: Any, name: str) -> Any:
         ) from None
     except IndexError as error:
         raise DimensionError(f"{name}: {describe(x)}: {error}") from None
-    edges = (edge_of(x), edge_of(values) if isinstance(values, TensorCore) else None)
     wrote(x)
-    if is_recording() and edges != (None, None):
+    if recorded:
         if edges[1] is not None and new.dtype != buffer.dtype:
             values = values.to(buffer.dtype)
             edges = edges[0], edge_of(values)
