@@ -61,7 +61,6 @@ class Alias:
     def refresh(self, view: TensorCore) -> None:
         """Give a view whose base was written since a node that starts from the base as it is now."""
         if self.synced != self.version.stamp and is_recording():
-            self.synced = self.version.stamp
             if self.base._node is not None:
                 if self.trouble:
                     raise GraphError(
@@ -69,6 +68,9 @@ class Alias:
                         f"its base was modified in place at {line_of(self.version)}; take the view again"
                     )
                 view._node = replay(self.base, self.path)._node
+            elif view._node is not LEAF:
+                view._node = None  # the base forgot its history and was written since
+            self.synced = self.version.stamp
 
 
 def replay(x: Any, path: Path) -> Any:

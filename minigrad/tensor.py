@@ -251,7 +251,7 @@ class Tensor(
     @property
     def requires_grad(self) -> bool:
         """Whether gradients flow to it. Settable on leaves only."""
-        return edge_of(self) is not None
+        return self._node is not None or edge_of(self) is not None
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:

@@ -174,7 +174,12 @@ def normalised_entry(e: Any, name: str) -> Any:
         raise BadIndex(f"{name}: tensors used as indices must be long, int, byte or bool tensors, got {e.dtype}")
     if e.dtype == np.uint8:
         e = e.astype(bool)
-    return e if e.ndim or e.dtype == bool else int(e)
+    return fixed(e) if e.ndim or e.dtype == bool else int(e)
+
+
+def fixed(e: Any) -> Any:
+    """The array of an index; a copy while operations record, so that no later write misleads the gradient."""
+    return e.copy() if is_recording() else e
 
 
 def taken(e: Any) -> int:

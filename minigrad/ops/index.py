@@ -13,7 +13,7 @@ from minigrad.function import Function, TensorCore, raw, wrap
 from minigrad.memory import check_inplace, inplace
 from minigrad.ops.arguments import array_of, fitting, number
 from minigrad.ops.dims import Shape, one_dim
-from minigrad.ops.getitem import FULL, halves, is_basic, normalised, normalised_entry, put, taken
+from minigrad.ops.getitem import FULL, fixed, halves, is_basic, normalised, normalised_entry, put, taken
 from minigrad.ops.getitem import Getitem as Getitem
 from minigrad.ops.getitem import IndexAdd as IndexAdd
 from minigrad.ops.shape import broadcast_shapes
@@ -84,7 +84,7 @@ class Gather(Function):
 
 def lines(shape: Any, dim: int, index: Any, name: str) -> tuple[Any, ...]:
     """The NumPy index of what `gather` picks from an array of that shape (0-d as 1-d). Raises if it does not fit."""
-    positions(index, name)
+    index = positions(index, name)
     axis = one_dim(dim, len(shape), name)
     shape = tuple(shape) or (1,)
     if not index.size:
@@ -103,10 +103,10 @@ def lines(shape: Any, dim: int, index: Any, name: str) -> tuple[Any, ...]:
 
 
 def positions(index: Any, name: str) -> Any:
-    """An array of int64 or int32. Raises DtypeError for other dtypes."""
+    """An array of int64 or int32, `fixed`. Raises DtypeError for other dtypes."""
     if index.dtype != np.int64 and index.dtype != np.int32:
         raise DtypeError(f"{name}(): Expected dtype int32 or int64 for index, got {index.dtype}")
-    return index
+    return fixed(index)
 
 
 def inside(index: Any, length: int, axis: int, name: str) -> None:
@@ -156,14 +156,14 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
 
     Raises DimensionError for positions out of range (negative ones too), ShapeError for an index that does not fit.
     """
-    return Gather.apply(input, dim, array_of("gather", "index", index))
+    return Gather.apply(input, dim, fixed(array_of("gather", "index", index)))
 
 
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
     """`gather` with an index that broadcasts; without dim from input as a vector. PyTorch: `take_along_dim`."""
     index = array_of("take_along_dim", "indices", indices)
     if dim is None:
-        return Gather.apply(input.reshape(-1), 0, index.reshape(-1))
+        return Gather.apply(input.reshape(-1), 0, fixed(index.reshape(-1)))
     x = raw(input)
     axis = one_dim(dim, x.ndim, "take_along_dim")
     if index.ndim != x.ndim:
@@ -192,15 +192,17 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
 
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     """The elements where mask is true, as a vector. PyTorch: `masked_select`."""
-    shape = tuple(broadcast_shapes(raw(input).shape, truth(mask, "masked_select").shape))
-    return Getitem.apply(input.expand(shape).reshape(shape or (1,)), (np.broadcast_to(raw(mask), shape or (1,)),))
+    shape = tuple(broadcast_shapes(raw(input).shape, array_of("masked_select", "mask", mask).shape))
+    return Getitem.apply(
+        input.expand(shape).reshape(shape or (1,)), (np.broadcast_to(truth(mask, "masked_select"), shape or (1,)),)
+    )
 
 
 def truth(mask: Any, name: str) -> Any:
-    """The array of a boolean mask."""
+    """The array of a boolean mask, `fixed`."""
     if array_of(name, "mask", mask).dtype != bool:
         raise DtypeError(f"{name}: expected a boolean mask, got {describe(mask)}")
-    return raw(mask)
+    return fixed(raw(mask))
 
 
 def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
