@@ -176,6 +176,10 @@ def after_node(hooks: Hooks, gradients: Sequence[Any], g: Any) -> Sequence[Any]:
         result = hook(tuple(as_tensor(d) for d in gradients), tuple(as_tensor(u) for u in upstream))
         if result is not None:
             results = result if isinstance(result, (tuple, list)) else (result,)
+            if len(results) != len(gradients):
+                raise RuntimeError(
+                    f"a node's hook has returned {len(results)} gradients, but the node has {len(gradients)} inputs"
+                )
             gradients = [r if r is None or d is None else like(r, d) for r, d in zip(results, gradients, strict=True)]
     return gradients
 
