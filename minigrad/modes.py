@@ -18,26 +18,36 @@ F = TypeVar("F", bound=Callable[..., Any])
 recording: ContextVar[bool] = ContextVar("recording", default=True)
 anomaly: ContextVar[bool] = ContextVar("anomaly", default=False)
 inference: ContextVar[bool] = ContextVar("inference", default=False)
+asked: ContextVar[bool] = ContextVar("asked", default=True)  # grad mode as set; in inference mode nothing records even so
 
 
 class Mode:
     """Sets context variables between enter and exit; also a decorator of functions and generator functions."""
 
     def __init__(self, **settings: bool) -> None:
+        if "recording" in settings:
+            settings["asked"] = settings["recording"]
         self._settings = [(globals()[name], value) for name, value in settings.items()]
         self._before: list[list[bool]] = []
 
     def __enter__(self) -> None:
         self._before.append([variable.get() for variable, _ in self._settings])
+        self._switch()
+
+    def _switch(self) -> None:
         for variable, value in self._settings:
             variable.set(value)
+        if inference.get():
+            recording.set(False)
 
     def __exit__(self, *_: object) -> None:
         for (variable, _value), old in zip(self._settings, self._before.pop(), strict=True):
             variable.set(old)
 
     def _copy(self) -> Mode:
-        return Mode(**{variable.name: value for variable, value in self._settings})
+        mode = Mode()
+        mode._settings = self._settings
+        return mode
 
     def __call__(self, function: F) -> F:
         if inspect.isgeneratorfunction(function):
@@ -100,20 +110,21 @@ class set_grad_enabled(Mode):
 
     def __init__(self, mode: bool) -> None:
         super().__init__(recording=bool(mode))
-        self._previous = recording.get()
-        recording.set(bool(mode))
+        self._previous = [variable.get() for variable, _ in self._settings]
+        self._switch()
 
     def __enter__(self) -> None:
         super().__enter__()
-        self._before[-1] = [self._previous]
+        self._before[-1] = self._previous
 
     def __call__(self, function: F) -> F:
-        recording.set(self._previous)  # as a decorator it must not act where it is written
+        self._before.append(self._previous)
+        self.__exit__()  # as a decorator it must not act where it is written
         return super().__call__(function)
 
 
 class inference_mode(Mode):
-    """As `no_grad`; `is_inference_mode_enabled` says so. `inference_mode(False)` switches both back on. PyTorch: `inference_mode`."""
+    """As `no_grad`, and not even `enable_grad` records inside; `inference_mode(False)` does. PyTorch: `inference_mode`."""
 
     def __new__(cls, mode: Any = True) -> Any:
         new = super().__new__(cls)
@@ -127,8 +138,8 @@ class inference_mode(Mode):
 
 
 def is_grad_enabled() -> bool:
-    """Whether operations record themselves in this context."""
-    return recording.get()
+    """Whether grad mode is on in this context; in `inference_mode` operations record nothing even so."""
+    return recording.get() or inference.get() and asked.get()
 
 
 def is_inference_mode_enabled() -> bool:
