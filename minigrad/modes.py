@@ -18,7 +18,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 recording: ContextVar[bool] = ContextVar("recording", default=True)
 anomaly: ContextVar[bool] = ContextVar("anomaly", default=False)
 inference: ContextVar[bool] = ContextVar("inference", default=False)
-asked: ContextVar[bool] = ContextVar("asked", default=True)  # grad mode as set; in inference mode nothing records even so
+asked: ContextVar[bool] = ContextVar(
+    "asked", default=True
+)  # grad mode as set; in inference mode nothing records even so
 
 
 class Mode:

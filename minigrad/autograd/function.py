@@ -168,6 +168,8 @@ class Function(FunctionCtx):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if cls.backward is not Function.backward and cls.vjp is not Function.vjp:
+            raise RuntimeError(f"{cls.__name__}: implement either 'backward' or 'vjp', which is another name for it")
         kind: Any = type(Node)
         cls._node_class = kind(cls.__name__, (Node,), {"symbol": cls.symbol, "__doc__": cls.__doc__})
 
@@ -190,6 +192,10 @@ class Function(FunctionCtx):
     def vjp(ctx: Any, *grad_outputs: Any) -> Any:
         """Another name for `backward`."""
         raise NotImplementedError("You must implement the backward function for custom autograd.Function.")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Raises RuntimeError: it is `apply` that runs it."""
+        raise RuntimeError(f"{type(self).__name__}: call it as {type(self).__name__}.apply(...)")
 
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
