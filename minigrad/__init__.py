@@ -95,6 +95,5 @@ half, float, double = float16, float32, float64
 short, int, long = int16, int32, int64
 absolute, clip, subtract, multiply, divide, true_divide = abs, clamp, sub, mul, div, div
 concat = concatenate = cat
-swapaxes = transpose
 
 __version__ = "0.1.0"

@@ -143,7 +143,7 @@ def promote_types(type1: dtype, type2: dtype) -> dtype:
 
 def can_cast(from_: dtype, to: dtype) -> bool:
     """Whether an in-place operation may store `from_` into `to`: never from a higher category into a lower one."""
-    return category(from_.numpy) <= category(to.numpy)
+    return category(as_numpy(from_)) <= category(as_numpy(to))
 
 
 class finfo:
@@ -161,7 +161,7 @@ class finfo:
         self.bits = info.bits
         self.eps, self.max, self.min = info.eps.item(), info.max.item(), info.min.item()
         self.tiny = self.smallest_normal = info.tiny.item()
-        self.resolution = info.resolution.item()
+        self.resolution = 10.0**-info.precision
 
     def __repr__(self) -> str:
         return (

@@ -620,7 +620,19 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     return tensor(data, dtype=dtype)
 
 
-asarray = as_tensor
+def asarray(
+    obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False
+) -> Tensor:
+    """obj as a tensor: shared where that is possible, or a copy if `copy`. PyTorch: `asarray`.
+
+    Raises ValueError if `copy` is False and memory cannot be shared.
+    """
+    out = as_tensor(obj, dtype, device)
+    shared = out is obj or isinstance(obj, np.ndarray) and np.shares_memory(out._data, obj)
+    if copy is False and not shared:
+        raise ValueError(f"asarray: cannot share the memory of {describe(obj)} as {out.dtype}; leave copy out")
+    out = out.clone() if copy and shared else out.detach() if shared and requires_grad else out
+    return out.requires_grad_() if requires_grad else out
 
 
 def from_numpy(array: np.ndarray[Any, Any], /) -> Tensor:
@@ -634,9 +646,11 @@ def from_numpy(array: np.ndarray[Any, Any], /) -> Tensor:
     return wrap(array)
 
 
-def from_dlpack(ext_tensor: Any) -> Tensor:
-    """A tensor over the memory of another library's tensor. PyTorch: `from_dlpack`."""
-    return wrap(np.from_dlpack(ext_tensor))
+def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Tensor:
+    """A tensor over the memory of another library's tensor, or a copy of it. PyTorch: `from_dlpack`."""
+    check_device(device, "from_dlpack")
+    array = np.from_dlpack(ext_tensor)
+    return wrap(np.array(array) if copy else array)
 
 
 def is_tensor(obj: Any, /) -> bool:

@@ -152,6 +152,15 @@ MAKING = """
     x = L.tensor([1.]); x.new_full((2, 2), 3)
     x = L.tensor([1.]); x.new_empty(2, 0)
     L.as_tensor(3)
+    a = np.ones(2); t = L.asarray(a, copy=True); t[0] = 5; a
+    a = np.ones(2); t = L.asarray(obj=a, copy=False); t[0] = 5; a
+    a = np.ones(2); L.asarray(a, dtype=L.float32, copy=False)
+    L.asarray([1, 2], copy=False)
+    a = np.ones(2); L.asarray(a, requires_grad=True)
+    x = L.ones(2); L.asarray(x) is x, L.asarray(x, copy=True) is x
+    L.asarray(np.ones(2), L.float32)
+    a = np.ones(2); t = L.from_dlpack(a, copy=True); t[0] = 5; a
+    L.from_dlpack(np.ones(2), device="cpu")
     L.as_tensor([1., 2])
     L.as_tensor("a")
     L.from_numpy([1, 2])

@@ -681,11 +681,17 @@ class ElementwiseMethods:
     def mul_(self: T, other: Operand) -> T:
         return inplace(Mul, self, other)
 
-    def div_(self: T, other: Operand) -> T:
-        return inplace(Div, self, other)
+    def div_(self: T, other: Operand, *, rounding_mode: str | None = None) -> T:
+        if rounding_mode is None:
+            return inplace(Div, self, other)
+        before: Any = self.clone()  # type: ignore[attr-defined]  # the rule reads it
+        quotient: Any = div(before, other, rounding_mode=rounding_mode)
+        if dtypes.category(quotient._data.dtype) > dtypes.category(self._data.dtype):  # type: ignore[attr-defined]
+            raise DtypeError(f"div_: result type {quotient.dtype} can't be cast to the type of {describe(self)}")
+        return self.copy_(quotient)  # type: ignore[attr-defined]
 
-    def pow_(self: T, other: Operand) -> T:
-        return inplace(Pow, self, other)
+    def pow_(self: T, exponent: Operand) -> T:
+        return inplace(Pow, self, exponent)
 
     def remainder_(self: T, other: Operand) -> T:
         return inplace(Remainder, self, other)
@@ -705,8 +711,12 @@ class ElementwiseMethods:
     def ceil_(self: T) -> T:
         return inplace(Ceil, self)
 
-    def round_(self: T) -> T:
-        return self if self._data.dtype.kind in "iu" else inplace(Round, self)  # type: ignore[attr-defined]
+    def round_(self: T, *, decimals: int = 0) -> T:
+        if self._data.dtype.kind in "iu":  # type: ignore[attr-defined]
+            return self
+        if decimals == 0:
+            return inplace(Round, self)
+        return self.copy_(round(self, decimals=decimals))  # type: ignore[attr-defined,arg-type]
 
     def exp_(self: T) -> T:
         return inplace(Exp, self)

@@ -238,7 +238,12 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     return Transpose.apply(input, dim0, dim1)
 
 
-swapaxes = swapdims = transpose
+swapdims = transpose
+
+
+def swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor:
+    """`transpose` by NumPy's name."""
+    return Transpose.apply(input, axis0, axis1)
 
 
 def t(input: Tensor) -> Tensor:
@@ -302,7 +307,7 @@ class ShapeMethods:
     _data: Any
 
     ravel, flatten, unflatten = ravel, flatten, unflatten
-    squeeze, unsqueeze, transpose, swapaxes, swapdims, t = squeeze, unsqueeze, transpose, transpose, transpose, t
+    squeeze, unsqueeze, transpose, swapaxes, swapdims, t = squeeze, unsqueeze, transpose, swapaxes, transpose, t
     movedim, moveaxis, broadcast_to = movedim, movedim, broadcast_to
 
     def reshape(self, *sizes: Any, shape: Any = None) -> Tensor:

@@ -74,6 +74,15 @@ def test_clamp(same: Any) -> None:
         same(lambda m, x, low, high: (x * 1).clamp_(min=low, max=high), X, low, high)
 
 
+def test_rounding(same: Any) -> None:
+    for mode, y in itertools.product(("floor", "trunc", None, "up"), (2, -1.5, X[0], np.ones((3, 2, 3)))):
+        same(lambda m, x, y, mode: (x * 1).div_(y, rounding_mode=mode), X - 1.7, y, mode)
+        same(lambda m, x, y, mode: (x * 1).div_(y, rounding_mode=mode), np.array([[5, -7, 3]]), y, mode)
+    for decimals in (0, 1, -1):
+        same(lambda m, x, decimals: (x * 1).round_(decimals=decimals), X * 1.23, decimals)
+    same(lambda m, x: (x * 1).pow_(exponent=2), X)
+
+
 def test_alpha(same: Any) -> None:
     same(lambda m, x: (x * 1).add_(x, alpha=2), X)
     same(lambda m, x: (x * 1).sub_(3, alpha=0.5), X)

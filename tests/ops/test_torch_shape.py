@@ -190,6 +190,16 @@ LINES = """
     L.transpose(L.tensor([[1., 2]]), dim0=0, dim1=-1)
     L.swapaxes(L.tensor([[1., 2]]), 0, 1)
     L.tensor([[1., 2]]).swapdims(0, 1)
+    L.tensor([[1., 2]]).swapdims(dim0=0, dim1=1)
+    L.tensor([[1., 2]]).swapaxes(axis0=0, axis1=1)
+    L.swapaxes(L.tensor([[1., 2]]), axis0=0, axis1=1)
+    x = L.tensor([[1., 2]]); x.t_() is x, x, x._version
+    x = L.tensor([[1., 2]]); x.transpose_(0, 1) is x, x, x._version
+    x = L.tensor([[1., 2]]); x.squeeze_() is x, x, x._version
+    x = L.tensor([[1., 2]]); x.squeeze_(0), x.unsqueeze_(1), x
+    x = L.tensor([[1., 2]]); x.unsqueeze_(5)
+    x = L.tensor([[1., 2]], requires_grad=True); y = x * 1; y.t_(); (y * L.tensor([[1.], [5]])).sum().backward(); x.grad
+    x = L.tensor([[1., 2]], requires_grad=True); x.t_()
     L.permute(L.tensor([[1., 2]]), dims=(1, 0))
     L.permute(L.tensor([[1., 2]]), 1, 0)
     L.tensor([[1., 2]]).permute(dims=(1, 0))
