@@ -69,7 +69,7 @@ WRITES: dict[str, Callable[..., Any]] = {
     "clamp_": lambda x, y: x.clamp_(-0.5, 0.5),
     "x[0] = y": lambda x, y: single(x).__setitem__(0, y),
     "x[..., 1:] = 0.1": lambda x, y: single(x).__setitem__((..., slice(1, None)), 0.1),
-    "x[[0, 1]] = y": lambda x, y: single(x).__setitem__([0, 1], y.clone()),  # PyTorch refuses a y over x's memory
+    "x[[0]] = y": lambda x, y: single(x).__setitem__([0], y.clone()),  # PyTorch refuses a y over x's memory
     "x[x > 0] = 0.3": lambda x, y: single(x).__setitem__(x > 0, 0.3),
 }
 EVERY = {**VIEWS, **OPERATIONS, **WRITES}
