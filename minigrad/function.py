@@ -481,11 +481,17 @@ class Plan:
         count = len(cls.arguments)
         place = {RESULT: count, KEPT: count + 1} | {-2 - i: count + 2 + k for k, i in enumerate(self.shapes)}
         places = [place.get(s, s) for s in slots]
-        self.pick: Any = operator.itemgetter(*places) if len(places) > 1 else lambda row: tuple(row[i] for i in places)
+        self.pick: Any = operator.itemgetter(*places) if len(places) > 1 else pick_none
+        if len(places) == 1:
+            self.pick = lambda row, place=places[0]: (row[place],)
 
     def save(self, args: tuple[Any, ...], data: Any, kept: Any) -> tuple[Any, ...]:
         picked: tuple[Any, ...] = self.pick((*args, data, kept, *[np.shape(raw(args[i])) for i in self.shapes]))
         return picked
+
+
+def pick_none(row: Any) -> tuple[Any, ...]:
+    return ()
 
 
 def picker(places: list[int]) -> Any:

@@ -19,7 +19,8 @@ from minigrad.optim.optimizer import (
 )
 from minigrad.tensor import wrap
 
-multiply, add = np.multiply, np.add  # called as multiply(x, y, out): a keyword would cost as much as a small product
+# Called as multiply(x, y, out): a keyword would cost as much as a small product.
+add, subtract, multiply, divide, sqrt = np.add, np.subtract, np.multiply, np.divide, np.sqrt
 
 
 class Adam(Optimizer):
@@ -75,17 +76,24 @@ class Adam(Optimizer):
     def _update(self, group: Group) -> None:
         lr, beta1, beta2, eps = map(float, (group["lr"], *group["betas"], group["eps"]))
         shrink = 1 - lr * float(group["weight_decay"]) if group["decoupled_weight_decay"] else 1.0
+        at: Any = None  # the number of steps and dtype that the scalars below are for: mostly those of every parameter
         for p, array, grad, work in self._live(group):
             state, dtype = self.state[p] or self._begin(p, array, group), array.dtype
             t = advance(state["step"])
-            correction1, correction2 = 1 - beta1**t, math.sqrt(1 - beta2**t)
+            if at != (t, dtype):
+                at = t, dtype
+                correction1, correction2 = 1 - beta1**t, math.sqrt(1 - beta2**t)
+                decay1, new1 = scalar(beta1, dtype), scalar(1 - beta1, dtype)
+                decay2, new2 = scalar(beta2, dtype), scalar(1 - beta2, dtype)
+                floor = scalar(eps if group["eps_hat"] else eps * correction2, dtype)
+                rate = scalar(lr * correction2 / correction1, dtype)
             mean, square = state["exp_avg"]._buffer(), state["exp_avg_sq"]._buffer()
-            multiply(mean, scalar(beta1, dtype), mean)
-            multiply(grad, scalar(1 - beta1, dtype), work)
+            multiply(mean, decay1, mean)
+            multiply(grad, new1, work)
             add(mean, work, mean)
-            multiply(square, scalar(beta2, dtype), square)
+            multiply(square, decay2, square)
             multiply(grad, grad, work)
-            multiply(work, scalar(1 - beta2, dtype), work)
+            multiply(work, new2, work)
             add(square, work, square)
             if group["amsgrad"]:
                 largest = state["max_exp_avg_sq"]._buffer()
@@ -93,11 +101,11 @@ class Adam(Optimizer):
             if shrink != 1:
                 multiply(array, scalar(shrink, dtype), array)
             # One scalar in the place of two divisions of arrays: the correction of the square moves to epsilon and lr.
-            np.sqrt(square, work)
-            add(work, scalar(eps if group["eps_hat"] else eps * correction2, dtype), work)
-            np.divide(mean, work, work)
-            multiply(work, scalar(lr * correction2 / correction1, dtype), work)
-            np.subtract(array, work, array)
+            sqrt(square, work)
+            add(work, floor, work)
+            divide(mean, work, work)
+            multiply(work, rate, work)
+            subtract(array, work, array)
 
     def _begin(self, p: Any, array: Any, group: Group) -> dict[str, Any]:
         state = self.state[p]
