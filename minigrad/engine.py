@@ -265,7 +265,8 @@ def backward(
             edge, g = table.popitem()
             if isinstance(edge, TensorCore):
                 if targets is None or edge in targets:
-                    accumulate(edge, g, g.__class__ is np.ndarray and getrefcount(g) <= UNSHARED and g.base is None)
+                    owned = g.__class__ is np.ndarray and getrefcount(g) <= UNSHARED and g.base is None
+                    accumulate(edge, g, owned)
             elif targets is not None and edge in targets:
                 accumulate(targets[edge], g, False)
     finally:

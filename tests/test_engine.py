@@ -331,3 +331,30 @@ def test_values_that_nothing_reads_die_at_once() -> None:
         assert x.grad.tolist() == [2.0] * 3
     finally:
         gc.enable()
+
+
+def test_a_gradient_that_nobody_else_holds_becomes_grad_without_a_copy() -> None:
+    rows = minigrad.ones(3, 4)
+    weight = minigrad.ones(4, 5).requires_grad_()
+    addresses: list[int] = []
+
+    def made(grad_inputs: Any, grad_outputs: Any) -> None:
+        addresses.append(grad_inputs[1].data_ptr())
+
+    out = rows @ weight
+    assert out.grad_fn is not None
+    out.grad_fn.register_hook(made)
+    out.sum().backward()
+    assert weight.grad is not None
+    assert [weight.grad.data_ptr()] == addresses
+
+
+def test_a_gradient_that_a_hook_keeps_is_copied() -> None:
+    weight = minigrad.ones(4, 5).requires_grad_()
+    kept: list[Any] = []
+    out = minigrad.ones(3, 4) @ weight
+    assert out.grad_fn is not None
+    out.grad_fn.register_hook(lambda grad_inputs, grad_outputs: kept.append(grad_inputs[1].numpy()))
+    out.sum().backward()
+    assert weight.grad is not None
+    assert not np.shares_memory(weight.grad.numpy(), kept[0])
