@@ -5,6 +5,7 @@ So every order of derivative follows from the three forwards. Likewise im2col (`
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 from minigrad import modes
 from minigrad.domains import Drawn, Reals, Source
 from minigrad.errors import OutOfMemory, ShapeError
-from minigrad.function import Function
+from minigrad.function import Function, TensorCore, unsaved
 from minigrad.kernels import convolution as kernel
 from minigrad.kernels.convolution import Geometry, Shape
 from minigrad.kernels.sums import sum_channels
@@ -123,6 +124,14 @@ class Convolution(Function):
 
     def composed_dbias(g: Any) -> Any:
         return np.sum(g, axis=(0, *range(2, g.ndim)))
+
+    def pull(self, g: Any, edges: Any) -> Sequence[Any]:
+        """Both gradients in one pass over the images, where both are wanted as arrays."""
+        if isinstance(g, TensorCore) or edges[0] is None or edges[1] is None:
+            return super().pull(g, edges)
+        saved = dict(zip(self.plan.slots, self.saved, strict=True))
+        x, weight = unsaved(self, saved[0], g), unsaved(self, saved[1], g)
+        return *kernel.gradients(g, x, weight, saved[3]), None if edges[2] is None else sum_channels(g)
 
 
 class ConvolutionInput(Function):
