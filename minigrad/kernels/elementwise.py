@@ -29,7 +29,7 @@ def is_large(a: Any) -> bool:
 def relu(x: Array) -> Array:
     """max(x, 0)."""
     if not is_large(x):
-        return np.maximum(x, 0)  # type: ignore[no-any-return]
+        return np.maximum(x, 0)
     out = np.empty_like(x)
     source, target = flat(x), flat(out)
     split(x.size, lambda a, b: np.maximum(source[a:b], 0, out=target[a:b]), LARGE // 2)
@@ -39,7 +39,8 @@ def relu(x: Array) -> Array:
 def relu_gradient(g: Array, out: Array) -> Array:
     """g where out is not 0, else 0."""
     if not is_large(out) or g.shape != out.shape or g.strides != out.strides or not is_dense(g):
-        return g * (out != 0)
+        kept: Array = g * (out != 0)
+        return kept
     found = np.empty_like(g)
     upstream, result, target = flat(g), flat(out), flat(found)
 

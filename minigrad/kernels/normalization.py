@@ -37,11 +37,13 @@ def repeated(v: Array, rows: Array) -> Array:
 
 def per_channel(sums: list[Array], channels: int) -> Array:
     """The sums of all parts of the rows as one number a channel."""
-    return np.sum(np.reshape(sums, (-1, channels)), axis=0)
+    total: Array = np.sum(np.reshape(sums, (-1, channels)), axis=0)
+    return total
 
 
 def step_of(rows: Array) -> int:
-    return max(1, BLOCK // max(1, rows.shape[1]))
+    """How many of the rows make a block."""
+    return max(1, BLOCK // max(1, int(rows.shape[1])))
 
 
 def moments(x: Array) -> tuple[Array, Array]:

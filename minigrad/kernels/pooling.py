@@ -181,7 +181,7 @@ def adaptive_max_indices(x: Array, size: Shape) -> Array:
     positions = np.arange(math.prod(x.shape[2:])).reshape(x.shape[2:])
     for place in np.ndindex(*size):
         here = tuple(slice(*bounds[d][i]) for d, i in enumerate(place))
-        seen = x[(slice(None), slice(None), *here)].reshape(*x.shape[:2], -1)
+        seen = x[(slice(None), slice(None), *here)].reshape(*x.shape[:2], positions[here].size)
         index[(slice(None), slice(None), *place)] = positions[here].reshape(-1)[seen.argmax(-1)]
     return index
 

@@ -166,11 +166,16 @@ class ConvolutionInput(Function):
         inner = (slice(p, p + n) for n, p in zip(size, geometry.padding, strict=True))
         return padded[(slice(None), slice(None), *inner)]
 
-    def dy(g: Any, weight: Any, geometry: Geometry) -> Any:
-        return Convolution.apply(g, weight, None, geometry)
+    def dy(g: Any, y_shape: Any, weight: Any, geometry: Geometry) -> Any:
+        return cropped(Convolution.apply(g, weight, None, geometry), y_shape)
 
     def dweight(g: Any, y: Any, weight_shape: Any, geometry: Geometry) -> Any:
         return ConvolutionWeight.apply(y, g, weight_shape[2:], geometry)
+
+
+def cropped(result: Any, shape: Any) -> Any:
+    """A convolution's result without the last positions, which output_padding can add beyond the stride."""
+    return result if result.shape == tuple(shape) else result[tuple(slice(0, n) for n in shape)]
 
 
 class ConvolutionWeight(Function):
@@ -198,8 +203,8 @@ class ConvolutionWeight(Function):
             out[(k, c, *tap)] = np.sum(seen * y[:, k])
         return out
 
-    def dy(g: Any, x: Any, geometry: Geometry) -> Any:
-        return Convolution.apply(x, g, None, geometry)
+    def dy(g: Any, y_shape: Any, x: Any, geometry: Geometry) -> Any:
+        return cropped(Convolution.apply(x, g, None, geometry), y_shape)
 
     def dx(g: Any, y: Any, x_shape: Any, geometry: Geometry) -> Any:
         return ConvolutionInput.apply(y, g, x_shape[2:], geometry)
