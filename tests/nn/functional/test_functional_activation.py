@@ -101,7 +101,7 @@ def test_in_place_activations_overwrite_their_input() -> None:
 
 
 KINKS = np.array([-20, -4, -3, -2.5, -1, -0.5, 0, 0.5, 1, 2.5, 3, 4, 6, 7, 20.0])
-SETTINGS: dict[str, Any] = {"hardtanh": {"min_val": -2.5, "max_val": 3}, "elu": {"alpha": 0.7}, "celu": {"alpha": 1.3}}
+SETTINGS: dict[str, Any] = {"hardtanh": {"min_val": -2.5, "max_val": 3}, "elu": {"alpha": 0.7}, "celu": {"alpha": 2.0}}
 
 
 @pytest.mark.parametrize("inplace", [False, True])
@@ -119,7 +119,7 @@ def test_activations_without_kinks_agree_to_order_2(torch: Any, line: str) -> No
 
 
 def test_prelu_agrees_to_order_2(torch: Any) -> None:
-    x, weights = KINKS.reshape(1, 3, 5), np.array([0.25, -0.5, 2])
+    x, weights = KINKS[KINKS != 0][:12].reshape(1, 3, 4), np.array([0.25, -0.5, 2])
     agree(torch, differentiated(lambda L, x, w: L.nn.functional.prelu(x, w)), x, weights)
     agree(torch, differentiated(lambda L, x, w: L.nn.functional.prelu(x, w)), x, weights[:1])
 
@@ -127,7 +127,7 @@ def test_prelu_agrees_to_order_2(torch: Any) -> None:
 @pytest.mark.parametrize("inplace", [False, True])
 def test_hardsigmoid_agrees(torch: Any, inplace: bool) -> None:
     def program(L: Any) -> Any:
-        x = L.tensor(KINKS, requires_grad=True)
+        x = L.tensor(KINKS, dtype=L.float32, requires_grad=True)  # in float64 PyTorch has a sixth of float32
         y = L.nn.functional.hardsigmoid(x * 1, inplace)
         y.sum().backward()
         return y, x.grad
