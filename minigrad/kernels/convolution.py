@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from minigrad.kernels.sums import sum_rows
 from minigrad.kernels.threads import split
 
 Array = np.ndarray[Any, Any]
@@ -64,8 +66,11 @@ def convolve(x: Array, weight: Array, bias: Array | None, geometry: Geometry) ->
     if not out.size or not weight.size:
         out[...] = 0 if bias is None else bias
         return channels_first(out.astype(dtype, copy=False))
-    matrices = by_group(weight, groups)
     images = channels_last(x)
+    if is_depthwise(weight, geometry):
+        split(len(x), partial(convolve_channels, out, images, weight, bias, geometry), least_images(out, weight))
+        return channels_first(out.astype(dtype, copy=False))
+    matrices = by_group(weight, groups)
     line = None if bias is None else np.tile(bias, size[-1])  # rows of a few hundred elements add faster
 
     def part(first: int, last: int) -> None:
@@ -112,6 +117,9 @@ def weight_gradient(g: Array, x: Array, window: Shape, geometry: Geometry) -> Ar
     total = np.zeros(shape, x.dtype)
     if g.size and x.size:
         images, upstream = channels_last(x), channels_last(g)
+        if is_depthwise(np.empty((outputs, channels)), geometry):
+            parts = split(len(x), partial(weigh_channels, upstream, images, window, geometry), least_images(g, total))
+            return np.array(sum(parts).T.reshape(outputs, 1, *window), dtype, order="C")
 
         def part(first: int, last: int) -> Array:
             sums = np.zeros(shape, x.dtype)
@@ -129,7 +137,7 @@ def gradients(g: Array, x: Array, weight: Array, geometry: Geometry) -> tuple[Ar
     """`input_gradient` and `weight_gradient` at once: with stride 1 both are products with the same columns of g."""
     window, groups, dtype = weight.shape[2:], geometry.groups, x.dtype
     around = turned_geometry(g.shape[2:], window, x.shape[2:], geometry)
-    if around is None or not g.size or not weight.size:
+    if around is None or not g.size or not weight.size or is_depthwise(weight, geometry):
         return input_gradient(g, weight, x.shape[2:], geometry), weight_gradient(g, x, window, geometry)
     g, x, weight = precise(g), precise(x), precise(weight)
     outputs, channels = len(weight) // groups, weight.shape[1]
@@ -197,6 +205,56 @@ def least_images(out: Array, weight: Array) -> int:
     """How many images make a part worth a thread."""
     work = out.size // max(1, len(out)) * (weight.size // max(1, len(weight)))
     return max(1, SMALL // max(1, work))
+
+
+# ------------------------------------------------------------------ one filter for each channel
+
+
+def is_depthwise(weight: Array, geometry: Geometry) -> bool:
+    """Whether each channel has a filter of its own: products with one column, slower than a pass for each tap."""
+    return weight.shape[1] == 1 and 1 < geometry.groups == len(weight)
+
+
+def taps(window: Shape, size: Shape, geometry: Geometry) -> Iterator[tuple[Any, Shape]]:
+    """(index of padded images, place in the window): what all windows see at each of their places."""
+    for tap in np.ndindex(*window):
+        yield (
+            (
+                slice(None),
+                *(
+                    slice(i * d, i * d + s * (o - 1) + 1, s)
+                    for i, d, s, o in zip(tap, geometry.dilation, geometry.stride, size, strict=True)
+                ),
+            ),
+            tap,
+        )
+
+
+def convolve_channels(
+    out: Array, images: Array, weight: Array, bias: Array | None, geometry: Geometry, first: int, last: int
+) -> None:
+    """Depthwise convolution of images[first:last] into out, one image at a time."""
+    size, window = out.shape[1:-1], weight.shape[2:]
+    padded = Padded(images, 1, geometry)
+    rows = {tap: np.tile(weight[(slice(None), 0, *tap)], size[-1]).reshape(size[-1], -1) for tap in np.ndindex(*window)}
+    product = np.empty((1, *size, out.shape[-1]), out.dtype)
+    for a in range(first, last):
+        seen, total = padded.seen(padded.frame, a, a + 1), out[a : a + 1]
+        total[...] = 0 if bias is None else bias
+        for place, tap in taps(window, size, geometry):
+            total += np.multiply(seen[place], rows[tap], out=product)
+
+
+def weigh_channels(upstream: Array, images: Array, window: Shape, geometry: Geometry, first: int, last: int) -> Array:
+    """The gradient (window, channels) by the weight of a depthwise convolution, from images[first:last]."""
+    size, channels = upstream.shape[1:-1], upstream.shape[-1]
+    padded = Padded(images, 1, geometry)
+    total = np.zeros((math.prod(window), channels), images.dtype)
+    for a in range(first, last):
+        seen, g = padded.seen(padded.frame, a, a + 1), np.ascontiguousarray(upstream[a : a + 1])
+        for k, (place, _) in enumerate(taps(window, size, geometry)):
+            total[k] += sum_rows((seen[place] * g).reshape(-1, channels))
+    return total
 
 
 # ------------------------------------------------------------------ windows as columns
