@@ -466,12 +466,12 @@ def accumulator(leaf: TensorCore) -> AccumulateGrad:
 class Plan:
     """For one combination of inputs that need gradients: what to save, and the steps of the backward pass."""
 
-    __slots__ = ("composed", "pick", "result", "shapes", "steps")
+    __slots__ = ("composed", "pick", "result", "shapes", "slots", "steps")
 
     def __init__(self, cls: type[Function], mask: int) -> None:
         live = [(k, i) for k, i in enumerate(cls.inputs) if mask >> k & 1]
         ways = [[(k, rules[i], cls._reads(rules[i])) for k, i in live] for rules in (cls.rules, cls.composed)]
-        slots = sorted({slot for way in ways for _, _, reads in way for slot in reads}, reverse=True)
+        self.slots = slots = sorted({slot for way in ways for _, _, reads in way for slot in reads}, reverse=True)
         self.steps, self.composed = (
             [(k, rule, picker([slots.index(s) for s in reads])) for k, rule, reads in way] for way in ways
         )

@@ -36,11 +36,7 @@ OTHER = {
     "autograd.no_grad": "as no_grad",
     "autograd.enable_grad": "as no_grad",
     "meshgrid": "indexing has a default, which PyTorch warns that it will have",
-    "nn.Module": "PyTorch's takes anything and refuses it later",
-    "nn.Sigmoid": "as Module",
-    "nn.Tanh": "as Module",
     "optim.Adam": "one more: eps_hat, the book's epsilon",
-    "autograd.Function": "as Module",
     "autograd.backward": "without grad_variables, deprecated",
     "utils.data.random_split": "the default generator is minigrad's",
 }
@@ -79,6 +75,9 @@ def used() -> set[str]:
                 found.add(node.attr)
             elif isinstance(node, ast.Constant) and isinstance(node.value, str):
                 found.update(re.findall(r"\w+", node.value))
+            elif isinstance(node, ast.JoinedStr):  # f"conv{dims}d" stands for conv1d, conv2d and conv3d
+                for n in "123":
+                    found.add("".join(v.value if isinstance(v, ast.Constant) else n for v in node.values))
     return found
 
 
@@ -88,7 +87,8 @@ def parameters(function: Any) -> dict[str, Any] | None:
         found = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
         return None
-    return {p.name: p.default for p in found if p.name != "self" and p.kind is not p.VAR_POSITIONAL}
+    named = {p.name: p.default for p in found if p.name != "self" and p.kind is not p.VAR_POSITIONAL}
+    return None if list(named) == ["kwargs"] else named  # (*args, **kwargs) says nothing
 
 
 def documented(function: Any) -> set[str]:

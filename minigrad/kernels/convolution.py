@@ -1,0 +1,387 @@
+"""Convolution in any number of dimensions, with its two adjoints.
+
+Arrays are logically (N, C, *size), results channels-last in memory: (N, *size, C) seen through a transposed view, whose
+order NumPy's element-wise loops keep. The images pass in blocks that stay in the cache: padded, their windows copied out
+as the rows of a matrix ("columns", im2col), multiplied with the weights, bias added. The batch is split over the cores.
+Nothing is kept for the backward pass: columns are made anew, block by block, which costs less than the memory would.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from minigrad.kernels.sums import sum_rows
+from minigrad.kernels.threads import split
+
+Array = np.ndarray[Any, Any]
+Shape = tuple[int, ...]
+
+BLOCK = 3 << 18  # bytes of columns at a time
+SMALL = 1 << 16  # multiplications below which a second thread costs more than it saves
+
+
+class Geometry(NamedTuple):
+    """How a window moves over an image: one entry per dimension each, and the groups that channels are cut into."""
+
+    stride: Shape
+    padding: Shape
+    dilation: Shape
+    groups: int = 1
+
+    def spans(self, window: Shape) -> Shape:
+        """How far the window reaches, dilation included."""
+        return tuple(d * (f - 1) + 1 for f, d in zip(window, self.dilation, strict=True))
+
+    def output(self, size: Shape, window: Shape) -> Shape:
+        """The size of the result: floor((H + 2 P - FH) / S) + 1 for each dimension."""
+        return tuple(
+            (n + 2 * p - f) // s + 1
+            for n, p, f, s in zip(size, self.padding, self.spans(window), self.stride, strict=True)
+        )
+
+
+def channels_last(x: Array) -> Array:
+    """The (N, *size, C) view of a logical (N, C, *size)."""
+    return x.transpose(0, *range(2, x.ndim), 1)
+
+
+def channels_first(x: Array) -> Array:
+    """The logical (N, C, *size) view of (N, *size, C)."""
+    return x.transpose(0, x.ndim - 1, *range(1, x.ndim - 1))
+
+
+def convolve(x: Array, weight: Array, bias: Array | None, geometry: Geometry) -> Array:
+    """Correlation of x (N, C, *size) with weight (K, C / groups, *window), plus bias (K,)."""
+    window, groups = weight.shape[2:], geometry.groups
+    size = geometry.output(x.shape[2:], window)
+    dtype = x.dtype
+    x, weight, bias = precise(x), precise(weight), None if bias is None else precise(bias)
+    out = np.empty((len(x), *size, len(weight)), x.dtype)
+    if not out.size or not weight.size:
+        out[...] = 0 if bias is None else bias
+        return channels_first(out.astype(dtype, copy=False))
+    images = channels_last(x)
+    if is_depthwise(weight, geometry):
+        split(len(x), partial(convolve_channels, out, images, weight, bias, geometry), least_images(out, weight))
+        return channels_first(out.astype(dtype, copy=False))
+    matrices = by_group(weight, groups)
+    line = None if bias is None else np.tile(bias, size[-1])  # rows of a few hundred elements add faster
+
+    def part(first: int, last: int) -> None:
+        for place, columns in blocks(images, window, size, geometry, first, last):
+            multiply(columns, matrices, out[place])
+            if line is not None:
+                lines = out[place].reshape(-1, len(line))
+                lines += line
+
+    split(len(x), part, least_images(out, weight))
+    return channels_first(out.astype(dtype, copy=False))
+
+
+def input_gradient(g: Array, weight: Array, size: Shape, geometry: Geometry) -> Array:
+    """What g (N, K, *output) sends back to the input (N, C, *size) of a convolution; a transposed convolution of g."""
+    around = turned_geometry(g.shape[2:], weight.shape[2:], size, geometry)
+    if around is not None:
+        return convolve(g, turned(weight, geometry.groups), None, around)
+    window, groups, dtype = weight.shape[2:], geometry.groups, g.dtype
+    g, weight = precise(g), precise(weight)
+    out = np.zeros((len(g), *size, weight.shape[1] * groups), g.dtype)
+    if g.size and weight.size and out.size:
+        matrices = np.ascontiguousarray(by_group(weight, groups).transpose(0, 2, 1))
+        rows_of = channels_last(g)
+        step = max(1, BLOCK // max(1, g[0, 0].nbytes * weight[0].size * groups))
+
+        def part(first: int, last: int) -> None:
+            for a in range(first, last, step):
+                block = np.ascontiguousarray(rows_of[a : min(a + step, last)])
+                taps = np.matmul(block.reshape(-1, groups, len(weight) // groups).swapaxes(0, 1), matrices)
+                columns = taps.reshape(groups, *block.shape[:-1], *window, weight.shape[1])
+                fold_into(out[a : a + len(block)], columns, geometry)
+
+        split(len(g), part, least_images(g, weight))
+    return channels_first(out.astype(dtype, copy=False))
+
+
+def weight_gradient(g: Array, x: Array, window: Shape, geometry: Geometry) -> Array:
+    """The gradient (K, C / groups, *window) by a convolution's weight, from g (N, K, *output) and its input x."""
+    groups, dtype = geometry.groups, x.dtype
+    g, x = precise(g), precise(x)
+    outputs, channels = g.shape[1], x.shape[1] // groups
+    shape = (groups, math.prod(window) * channels, outputs // groups)
+    total = np.zeros(shape, x.dtype)
+    if g.size and x.size:
+        images, upstream = channels_last(x), channels_last(g)
+        if is_depthwise(np.empty((outputs, channels)), geometry):
+            parts = split(len(x), partial(weigh_channels, upstream, images, window, geometry), least_images(g, total))
+            return np.array(sum(parts).T.reshape(outputs, 1, *window), dtype, order="C")
+
+        def part(first: int, last: int) -> Array:
+            sums = np.zeros(shape, x.dtype)
+            for place, columns in blocks(images, window, g.shape[2:], geometry, first, last):
+                sums += np.matmul(columns.swapaxes(1, 2), grouped_rows(upstream[place], groups))
+            return sums
+
+        total = sum(split(len(x), part, least_images(g, total)), total)
+    by_tap = total.reshape(groups, *window, channels, outputs // groups)
+    order = (0, by_tap.ndim - 1, by_tap.ndim - 2, *range(1, 1 + len(window)))
+    return np.array(by_tap.transpose(order).reshape(outputs, channels, *window), dtype, order="C")
+
+
+def gradients(g: Array, x: Array, weight: Array, geometry: Geometry) -> tuple[Array, Array]:
+    """`input_gradient` and `weight_gradient` at once: with stride 1 both are products with the same columns of g."""
+    window, groups, dtype = weight.shape[2:], geometry.groups, x.dtype
+    around = turned_geometry(g.shape[2:], window, x.shape[2:], geometry)
+    if around is None or not g.size or not weight.size or is_depthwise(weight, geometry):
+        return input_gradient(g, weight, x.shape[2:], geometry), weight_gradient(g, x, window, geometry)
+    g, x, weight = precise(g), precise(x), precise(weight)
+    outputs, channels = len(weight) // groups, weight.shape[1]
+    matrices = by_group(turned(weight, groups), groups)
+    images, upstream = channels_last(x), channels_last(g)
+    out = np.empty(images.shape, x.dtype)
+    shape = (groups, channels, math.prod(window) * outputs)
+
+    def part(first: int, last: int) -> Array:
+        sums = np.zeros(shape, x.dtype)
+        for place, columns in blocks(upstream, window, x.shape[2:], around, first, last):
+            multiply(columns, matrices, out[place])
+            sums += np.matmul(grouped_rows(images[place], groups).swapaxes(1, 2), columns)
+        return sums
+
+    total = sum(split(len(x), part, least_images(g, weight)))
+    by_tap = np.flip(total.reshape(groups, channels, *window, outputs), tuple(range(2, 2 + len(window))))
+    order = (0, by_tap.ndim - 1, 1, *range(2, 2 + len(window)))
+    found = np.array(by_tap.transpose(order).reshape(weight.shape), dtype, order="C")
+    return channels_first(out.astype(dtype, copy=False)), found
+
+
+def multiply(columns: Array, matrices: Array, out: Array) -> None:
+    """Columns (groups, positions, width) times a matrix a group, into channels-last images or rows of one."""
+    if len(columns) == 1:
+        np.matmul(columns[0], matrices[0], out=out.reshape(-1, out.shape[-1]))
+    else:
+        out.reshape(columns.shape[1], len(columns), -1)[...] = np.matmul(columns, matrices).transpose(1, 0, 2)
+
+
+def grouped_rows(images: Array, groups: int) -> Array:
+    """Channels-last images as (groups, positions, channels / groups)."""
+    rows = np.ascontiguousarray(images).reshape(-1, groups, images.shape[-1] // groups)
+    return rows.swapaxes(0, 1)
+
+
+def turned(weight: Array, groups: int) -> Array:
+    """The weights of the convolution that goes back: channels exchanged within each group, windows turned round."""
+    flipped = np.flip(weight, tuple(range(2, weight.ndim)))
+    exchanged = flipped.reshape(groups, len(weight) // groups, *weight.shape[1:]).swapaxes(1, 2)
+    return exchanged.reshape(-1, len(weight) // groups, *weight.shape[2:])
+
+
+def turned_geometry(output: Shape, window: Shape, size: Shape, geometry: Geometry) -> Geometry | None:
+    """How that convolution moves over the result, which takes a stride of 1; None if there is none."""
+    reach = tuple(span - 1 - p for span, p in zip(geometry.spans(window), geometry.padding, strict=True))
+    around = geometry._replace(padding=reach)
+    unit = all(s == 1 for s in geometry.stride)
+    return around if unit and min(reach) >= 0 and around.output(output, window) == tuple(size) else None
+
+
+def precise(x: Array) -> Array:
+    """float16 as float32, in which it is multiplied and added; anything else as it is."""
+    return x.astype(np.float32) if x.dtype == np.float16 else x
+
+
+def by_group(weight: Array, groups: int) -> Array:
+    """The weights as one (window * channels, K / groups) matrix a group, in the order of the columns."""
+    split_up = weight.reshape(groups, len(weight) // groups, *weight.shape[1:])
+    ordered = split_up.transpose(0, *range(3, split_up.ndim), 2, 1)
+    return np.ascontiguousarray(ordered).reshape(groups, -1, len(weight) // groups)
+
+
+def least_images(out: Array, weight: Array) -> int:
+    """How many images make a part worth a thread."""
+    work = out.size // max(1, len(out)) * (weight.size // max(1, len(weight)))
+    return max(1, SMALL // max(1, work))
+
+
+# ------------------------------------------------------------------ one filter for each channel
+
+
+def is_depthwise(weight: Array, geometry: Geometry) -> bool:
+    """Whether each channel has a filter of its own: products with one column, slower than a pass for each tap."""
+    return weight.shape[1] == 1 and 1 < geometry.groups == len(weight)
+
+
+def taps(window: Shape, size: Shape, geometry: Geometry) -> Iterator[tuple[Any, Shape]]:
+    """(index of padded images, place in the window): what all windows see at each of their places."""
+    for tap in np.ndindex(*window):
+        yield (
+            (
+                slice(None),
+                *(
+                    slice(i * d, i * d + s * (o - 1) + 1, s)
+                    for i, d, s, o in zip(tap, geometry.dilation, geometry.stride, size, strict=True)
+                ),
+            ),
+            tap,
+        )
+
+
+def convolve_channels(
+    out: Array, images: Array, weight: Array, bias: Array | None, geometry: Geometry, first: int, last: int
+) -> None:
+    """Depthwise convolution of images[first:last] into out, one image at a time."""
+    size, window = out.shape[1:-1], weight.shape[2:]
+    padded = Padded(images, 1, geometry)
+    rows = {tap: np.tile(weight[(slice(None), 0, *tap)], size[-1]).reshape(size[-1], -1) for tap in np.ndindex(*window)}
+    product = np.empty((1, *size, out.shape[-1]), out.dtype)
+    for a in range(first, last):
+        seen, total = padded.seen(padded.frame, a, a + 1), out[a : a + 1]
+        total[...] = 0 if bias is None else bias
+        for place, tap in taps(window, size, geometry):
+            total += np.multiply(seen[place], rows[tap], out=product)
+
+
+def weigh_channels(upstream: Array, images: Array, window: Shape, geometry: Geometry, first: int, last: int) -> Array:
+    """The gradient (window, channels) by the weight of a depthwise convolution, from images[first:last]."""
+    size, channels = upstream.shape[1:-1], upstream.shape[-1]
+    padded = Padded(images, 1, geometry)
+    total = np.zeros((math.prod(window), channels), images.dtype)
+    for a in range(first, last):
+        seen, g = padded.seen(padded.frame, a, a + 1), np.ascontiguousarray(upstream[a : a + 1])
+        for k, (place, _) in enumerate(taps(window, size, geometry)):
+            total[k] += sum_rows((seen[place] * g).reshape(-1, channels))
+    return total
+
+
+# ------------------------------------------------------------------ windows as columns
+
+
+def blocks(
+    images: Array, window: Shape, size: Shape, geometry: Geometry, first: int, last: int
+) -> Iterator[tuple[Any, Array]]:
+    """(place in the result, columns there) of images[first:last], a few images or a few rows of one at a time.
+
+    Columns are (groups, positions, window * channels / groups), in a buffer that the next block overwrites.
+    """
+    channels, groups = images.shape[-1], geometry.groups
+    width = math.prod(window) * channels
+    row = max(1, math.prod(size[1:]) * width * images.itemsize)
+    rows = min(size[0], max(1, BLOCK // row))
+    count = min(last - first, max(1, BLOCK // (row * size[0]))) if rows == size[0] else 1
+    padded = Padded(images, count, geometry)
+    places = (
+        (a, min(a + count, last), top, min(top + rows, size[0]))
+        for a in range(first, last, count)
+        for top in range(0, size[0], rows)
+    )
+    if width == channels and groups == 1 and padded.inner is None and size == images.shape[1:-1]:
+        for a, b, top, bottom in places:  # a window of one element: the images are the columns
+            yield (slice(a, b), slice(top, bottom)), images[a:b, top:bottom].reshape(1, -1, channels)
+        return
+    view = windows(padded.frame, window, size, geometry)
+    dims = len(size)
+    order = tuple(range(view.ndim))
+    if channels == 1:  # positions last in memory: long runs, where those of one channel would be short
+        order = (*range(1 + dims, view.ndim), *range(1 + dims))
+    elif groups > 1:
+        order = (view.ndim - 1, *range(view.ndim - 1))
+    buffer = np.empty(count * rows * math.prod(size[1:]) * math.prod(view.shape[1 + dims :]), view.dtype)
+    for a, b, top, bottom in places:
+        seen = padded.seen(view, a, b)[:, top:bottom]
+        copied = buffer[: seen.size]
+        seen = seen.transpose(order)
+        copied.reshape(seen.shape)[...] = seen
+        columns = copied.view(images.dtype)
+        place = slice(a, b), slice(top, bottom)
+        if channels == 1:
+            yield place, columns.reshape(width, -1).T[None]
+        else:
+            yield place, columns.reshape(groups, -1, width // groups)
+
+
+def windows(frame: Array, window: Shape, size: Shape, geometry: Geometry) -> Array:
+    """What all windows see of contiguous images: a view (N, *size, *runs of one window).
+
+    A run is what lies together, as one element of that many bytes: NumPy copies it twice as fast as its numbers.
+    """
+    channels = frame.shape[-1]
+    strides = frame.strides[1:-1]
+    taps, jumps = window, tuple(n * d for n, d in zip(strides, geometry.dilation, strict=True))
+    run = channels // geometry.groups
+    if geometry.groups > 1:
+        taps, jumps = (*taps, geometry.groups), (*jumps, run * frame.itemsize)
+    elif channels > 1 and geometry.dilation[-1] == 1:
+        taps, jumps, run = taps[:-1], jumps[:-1], run * window[-1]
+    moves = (n * s for n, s in zip(strides, geometry.stride, strict=True))
+    element = np.dtype((np.void, run * frame.itemsize))
+    return np.ndarray((len(frame), *size, *taps), element, frame, 0, (frame.strides[0], *moves, *jumps))
+
+
+class Padded:
+    """Channels-last images with zeros around them, `count` at a time; themselves where there is nothing to do."""
+
+    def __init__(self, images: Array, count: int, geometry: Geometry) -> None:
+        self.images, self.frame = images, images
+        self.inner: Any = None
+        if any(geometry.padding) or not images.flags.c_contiguous:
+            size = (n + 2 * p for n, p in zip(images.shape[1:-1], geometry.padding, strict=True))
+            self.frame = np.zeros((count, *size, images.shape[-1]), images.dtype)
+            self.inner = self.frame[(slice(None), *inside(images.shape[1:-1], geometry.padding))]
+            self.filled: Any = None
+
+    def seen(self, view: Array, first: int, last: int) -> Array:
+        """The part of a view of the frame that shows images first to last."""
+        if self.inner is None:
+            return view[first:last]
+        if self.filled != first:
+            self.inner[: last - first] = self.images[first:last]
+            self.filled = first
+        return view[: last - first]
+
+
+def inside(size: Shape, padding: Shape) -> tuple[slice, ...]:
+    """Where images are within their border."""
+    return tuple(slice(p, p + n) for n, p in zip(size, padding, strict=True))
+
+
+def fold_into(out: Array, columns: Array, geometry: Geometry) -> None:
+    """Add columns (groups, N, *output, *window, C / groups) to out (N, *size, C) where they came from."""
+    dims = out.ndim - 2
+    size, window = columns.shape[2 : 2 + dims], columns.shape[2 + dims : -1]
+    frame = np.zeros(
+        (len(out), *(n + 2 * p for n, p in zip(out.shape[1:-1], geometry.padding, strict=True)), out.shape[-1]),
+        out.dtype,
+    )
+    grouped = frame.reshape(*frame.shape[:-1], len(columns), columns.shape[-1])
+    taps = np.moveaxis(columns, 0, -2)
+    for tap in np.ndindex(*window):
+        place = tuple(
+            slice(i * d, i * d + s * (n - 1) + 1, s)
+            for i, d, s, n in zip(tap, geometry.dilation, geometry.stride, size, strict=True)
+        )
+        grouped[(slice(None), *place)] += taps[(slice(None),) * (1 + dims) + tap]
+    out += frame[(slice(None), *inside(out.shape[1:-1], geometry.padding))]
+
+
+def unfold(x: Array, window: Shape, geometry: Geometry) -> Array:
+    """The windows of x (N, C, *size) as an (N, C, *window, *output) array."""
+    dims = len(window)
+    padded = np.pad(x, ((0, 0), (0, 0), *((p, p) for p in geometry.padding)))
+    axes = tuple(range(2, 2 + dims))
+    steps = tuple(slice(None, None, s) for s in geometry.stride)
+    reach = tuple(slice(None, None, d) for d in geometry.dilation)
+    view = sliding_window_view(padded, geometry.spans(window), axes)[(slice(None), slice(None), *steps, *reach)]
+    return np.ascontiguousarray(view.transpose(0, 1, *range(2 + dims, 2 + 2 * dims), *axes))
+
+
+def fold(columns: Array, size: Shape, geometry: Geometry) -> Array:
+    """The adjoint of `unfold`: (N, C, *window, *output) added up into (N, C, *size)."""
+    dims = len(size)
+    last = columns.transpose(0, *range(2 + dims, 2 + 2 * dims), *range(2, 2 + dims), 1)
+    out = np.zeros((len(columns), *size, columns.shape[1]), precise(columns).dtype)
+    fold_into(out, last[None], geometry)
+    return np.ascontiguousarray(channels_first(out), columns.dtype)
