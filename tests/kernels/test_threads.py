@@ -157,10 +157,12 @@ def test_every_kernel_splits_gives_the_same_and_restores_blas(
 def step(seed: int = 0) -> list[float]:
     """The loss and a gradient of a small network, whose kernels are large enough to be split."""
     x = minigrad.tensor(np.random.default_rng(seed).normal(size=(16, 1, 28, 28)).astype(np.float32))
-    minigrad.manual_seed(0)
     net = minigrad.nn.Sequential(
         minigrad.nn.Conv2d(1, 8, 3, padding=1), minigrad.nn.ReLU(), minigrad.nn.MaxPool2d(2), minigrad.nn.BatchNorm2d(8)
     )
+    own = minigrad.Generator().manual_seed(0)  # the default one is every thread's
+    for parameter in net[0].parameters():
+        minigrad.nn.init.uniform_(parameter, -0.3, 0.3, generator=own)
     loss = (net(x) ** 3).mean()
     loss.backward()
     return [loss.item(), *net[0].bias.grad.tolist()]
