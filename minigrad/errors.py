@@ -28,6 +28,10 @@ class FileFormatError(RuntimeError, UnpicklingError):
     """A file that is damaged, not whole, or of another format than the one expected."""
 
 
+class OutOfMemory(MemoryError, RuntimeError):
+    """A result that does not fit into memory; PyTorch raises RuntimeError, NumPy MemoryError."""
+
+
 class MissingExtra(ImportError):
     """An optional library that is not installed; the message names the extra that brings it."""
 
