@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from minigrad import nn
 from minigrad.tensor import Tensor
 from minigrad.vision.models.common import refuse_weights
 
+Layout: TypeAlias = "tuple[int | str, ...]"
+
 # The channels of each 3x3 convolution; M is a pooling.
-A = (64, "M", 128, "M", 256, 256, "M", 512, 512, "M", 512, 512, "M")
-B = (64, 64, "M", 128, 128, "M", 256, 256, "M", 512, 512, "M", 512, 512, "M")
-D = (64, 64, "M", 128, 128, "M", *[256] * 3, "M", *[512] * 3, "M", *[512] * 3, "M")
-E = (64, 64, "M", 128, 128, "M", *[256] * 4, "M", *[512] * 4, "M", *[512] * 4, "M")
+A: Layout = (64, "M", 128, "M", 256, 256, "M", 512, 512, "M", 512, 512, "M")
+B: Layout = (64, 64, "M", 128, 128, "M", 256, 256, "M", 512, 512, "M", 512, 512, "M")
+D: Layout = (64, 64, "M", 128, 128, "M", *[256] * 3, "M", *[512] * 3, "M", *[512] * 3, "M")
+E: Layout = (64, 64, "M", 128, 128, "M", *[256] * 4, "M", *[512] * 4, "M", *[512] * 4, "M")
 
 
 class VGG(nn.Module):
@@ -47,7 +48,7 @@ class VGG(nn.Module):
         return out
 
 
-def make_layers(cfg: Sequence[int | str], batch_norm: bool = False) -> nn.Sequential:
+def make_layers(cfg: Layout, batch_norm: bool = False) -> nn.Sequential:
     """The convolutions and poolings that a tuple such as `A` stands for."""
     layers: list[nn.Module] = []
     channels = 3
@@ -61,7 +62,7 @@ def make_layers(cfg: Sequence[int | str], batch_norm: bool = False) -> nn.Sequen
     return nn.Sequential(*layers)
 
 
-def _vgg(cfg: Sequence[int | str], batch_norm: bool, weights: Any, kwargs: dict[str, Any]) -> VGG:
+def _vgg(cfg: Layout, batch_norm: bool, weights: Any, kwargs: dict[str, Any]) -> VGG:
     refuse_weights(weights)
     return VGG(make_layers(cfg, batch_norm), **kwargs)
 
