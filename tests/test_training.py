@@ -18,7 +18,7 @@ from minigrad.training import Settings, Training, TrainingError
 from tests.vision.idx import write_mnist
 
 SETTINGS: dict[str, Any] = {"data": "mnist", "batch_size": 30, "steps": 9, "optimizer": "adam", "schedule": "cosine"}
-MODELS = ["two-layer"]
+MODELS = ["two-layer", "deep-convnet"]  # one without and one with convolutions and dropout
 
 
 @pytest.fixture(autouse=True)
