@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from minigrad import nn, optim, serialization
+from minigrad.dtypes import float64
 from minigrad.errors import FileFormatError
 from minigrad.modes import no_grad
 from minigrad.optim import lr_scheduler
 from minigrad.random import get_rng_state, manual_seed, set_rng_state
+from minigrad.tensor import tensor
 from minigrad.utils.data import DataLoader, TensorDataset
 from minigrad.utils.files import whole_or_nothing
 from minigrad.vision import models
@@ -245,8 +247,8 @@ class Training:
             "random": get_rng_state(),
             "order": self._order,
             "step": self.step,
-            "losses": self._losses,
-            "history": [asdict(row) for row in self.history],
+            "losses": tensor(self._losses, dtype=float64),
+            "history": tensor([list(vars(row).values()) for row in self.history], dtype=float64),
         }
         serialization.save(state, path)
 
@@ -269,8 +271,8 @@ class Training:
             if self.settings.schedule != "constant":
                 self.scheduler.load_state_dict(state["scheduler"])
             set_rng_state(state["random"])
-            self._order, self.step, self._losses = state["order"], state["step"], state["losses"]
-            self.history = [Row(**row) for row in state["history"]]
+            self._order, self.step, self._losses = state["order"], state["step"], state["losses"].tolist()
+            self.history = [Row(int(epoch), int(step), *rest) for epoch, step, *rest in state["history"].tolist()]
         except (KeyError, TypeError) as error:
             raise TrainingError(f"{path} is not a checkpoint of minigrad train ({error!r})") from error
         except FileFormatError as error:
