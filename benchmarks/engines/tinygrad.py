@@ -18,6 +18,6 @@ ENGINE = Engine(
     library="tinygrad",
     programs="tinygrad",
     note="steps compiled by `TinyJit` with clang; its CPU device uses one thread whatever is asked for",
-    environment={"DEV": "CPU"},
+    environment={"DEV": "CPU", "TRAINING": "1"},
     setup=need_device,
 )

@@ -39,7 +39,6 @@ class Program:
             return lambda x: x.mean((2, 3))
         return (lambda x: x.flatten(1)) if isinstance(layer, Flatten) else Tensor.relu
 
-    @Tensor.train()
     def train(self, x: Any, t: Any) -> Any:
         self.optimiser.zero_grad()
         loss = self.network(x).sparse_categorical_crossentropy(t)
