@@ -140,7 +140,7 @@ class Mean:
 
     def backward(self, upstream: Any) -> Any:
         area = self.shape[2] * self.shape[3]
-        return np.broadcast_to(upstream[:, :, None, None] / area, self.shape)
+        return np.broadcast_to(upstream[:, :, None, None] / area, self.shape).copy()
 
 
 class Flatten:
