@@ -20,7 +20,7 @@ from minigrad.kernels.threads import split
 Array = np.ndarray[Any, Any]
 Shape = tuple[int, ...]
 
-BLOCK = 1 << 20  # bytes of columns at a time
+BLOCK = 3 << 18  # bytes of columns at a time
 SMALL = 1 << 16  # multiplications below which a second thread costs more than it saves
 
 
@@ -66,16 +66,14 @@ def convolve(x: Array, weight: Array, bias: Array | None, geometry: Geometry) ->
         return channels_first(out.astype(dtype, copy=False))
     matrices = by_group(weight, groups)
     images = channels_last(x)
+    line = None if bias is None else np.tile(bias, size[-1])  # rows of a few hundred elements add faster
 
     def part(first: int, last: int) -> None:
         for place, columns in blocks(images, window, size, geometry, first, last):
-            rows = out[place].reshape(-1, out.shape[-1])  # a view: whole images, or whole rows of one
-            if groups == 1:
-                np.matmul(columns[0], matrices[0], out=rows)
-            else:
-                rows.reshape(len(rows), groups, -1)[...] = np.matmul(columns, matrices).transpose(1, 0, 2)
-            if bias is not None:
-                rows += bias
+            multiply(columns, matrices, out[place])
+            if line is not None:
+                lines = out[place].reshape(-1, len(line))
+                lines += line
 
     split(len(x), part, least_images(out, weight))
     return channels_first(out.astype(dtype, copy=False))
@@ -83,24 +81,18 @@ def convolve(x: Array, weight: Array, bias: Array | None, geometry: Geometry) ->
 
 def input_gradient(g: Array, weight: Array, size: Shape, geometry: Geometry) -> Array:
     """What g (N, K, *output) sends back to the input (N, C, *size) of a convolution; a transposed convolution of g."""
-    window, groups = weight.shape[2:], geometry.groups
-    reach = tuple(span - 1 - p for span, p in zip(geometry.spans(window), geometry.padding, strict=True))
-    if all(s == 1 for s in geometry.stride) and min(reach, default=0) >= 0:
-        flipped = np.flip(weight, tuple(range(2, weight.ndim)))
-        per_group = flipped.reshape(groups, -1, *weight.shape[1:]).swapaxes(1, 2)
-        turned = per_group.reshape(-1, len(weight) // groups, *window)
-        if geometry._replace(padding=reach).output(g.shape[2:], window) == tuple(size):
-            return convolve(g, turned, None, geometry._replace(padding=reach))
-    dtype = g.dtype
+    around = turned_geometry(g.shape[2:], weight.shape[2:], size, geometry)
+    if around is not None:
+        return convolve(g, turned(weight, geometry.groups), None, around)
+    window, groups, dtype = weight.shape[2:], geometry.groups, g.dtype
     g, weight = precise(g), precise(weight)
     out = np.zeros((len(g), *size, weight.shape[1] * groups), g.dtype)
     if g.size and weight.size and out.size:
         matrices = np.ascontiguousarray(by_group(weight, groups).transpose(0, 2, 1))
         rows_of = channels_last(g)
+        step = max(1, BLOCK // max(1, g[0, 0].nbytes * weight[0].size * groups))
 
         def part(first: int, last: int) -> None:
-            row = 4 * math.prod(g.shape[2:]) * weight.size // len(weight) * groups
-            step = max(1, BLOCK // max(1, row))
             for a in range(first, last, step):
                 block = np.ascontiguousarray(rows_of[a : min(a + step, last)])
                 taps = np.matmul(block.reshape(-1, groups, len(weight) // groups).swapaxes(0, 1), matrices)
@@ -124,15 +116,69 @@ def weight_gradient(g: Array, x: Array, window: Shape, geometry: Geometry) -> Ar
         def part(first: int, last: int) -> Array:
             sums = np.zeros(shape, x.dtype)
             for place, columns in blocks(images, window, g.shape[2:], geometry, first, last):
-                rows = np.ascontiguousarray(upstream[place]).reshape(-1, groups, outputs // groups)
-                sums += np.matmul(columns.swapaxes(1, 2), rows.swapaxes(0, 1))
+                sums += np.matmul(columns.swapaxes(1, 2), grouped_rows(upstream[place], groups))
             return sums
 
         total = sum(split(len(x), part, least_images(g, total)), total)
-    gradient = total.reshape(groups, *window, channels, -1)
-    last = gradient.ndim - 1
-    gradient = gradient.transpose(0, last, last - 1, *range(1, last - 1)).reshape(outputs, channels, *window)
-    return np.array(gradient, dtype, order="C")
+    by_tap = total.reshape(groups, *window, channels, outputs // groups)
+    order = (0, by_tap.ndim - 1, by_tap.ndim - 2, *range(1, 1 + len(window)))
+    return np.array(by_tap.transpose(order).reshape(outputs, channels, *window), dtype, order="C")
+
+
+def gradients(g: Array, x: Array, weight: Array, geometry: Geometry) -> tuple[Array, Array]:
+    """`input_gradient` and `weight_gradient` at once: with stride 1 both are products with the same columns of g."""
+    window, groups, dtype = weight.shape[2:], geometry.groups, x.dtype
+    around = turned_geometry(g.shape[2:], window, x.shape[2:], geometry)
+    if around is None or not g.size or not weight.size:
+        return input_gradient(g, weight, x.shape[2:], geometry), weight_gradient(g, x, window, geometry)
+    g, x, weight = precise(g), precise(x), precise(weight)
+    outputs, channels = len(weight) // groups, weight.shape[1]
+    matrices = by_group(turned(weight, groups), groups)
+    images, upstream = channels_last(x), channels_last(g)
+    out = np.empty(images.shape, x.dtype)
+    shape = (groups, channels, math.prod(window) * outputs)
+
+    def part(first: int, last: int) -> Array:
+        sums = np.zeros(shape, x.dtype)
+        for place, columns in blocks(upstream, window, x.shape[2:], around, first, last):
+            multiply(columns, matrices, out[place])
+            sums += np.matmul(grouped_rows(images[place], groups).swapaxes(1, 2), columns)
+        return sums
+
+    total = sum(split(len(x), part, least_images(g, weight)))
+    by_tap = np.flip(total.reshape(groups, channels, *window, outputs), tuple(range(2, 2 + len(window))))
+    order = (0, by_tap.ndim - 1, 1, *range(2, 2 + len(window)))
+    found = np.array(by_tap.transpose(order).reshape(weight.shape), dtype, order="C")
+    return channels_first(out.astype(dtype, copy=False)), found
+
+
+def multiply(columns: Array, matrices: Array, out: Array) -> None:
+    """Columns (groups, positions, width) times a matrix a group, into channels-last images or rows of one."""
+    if len(columns) == 1:
+        np.matmul(columns[0], matrices[0], out=out.reshape(-1, out.shape[-1]))
+    else:
+        out.reshape(columns.shape[1], len(columns), -1)[...] = np.matmul(columns, matrices).transpose(1, 0, 2)
+
+
+def grouped_rows(images: Array, groups: int) -> Array:
+    """Channels-last images as (groups, positions, channels / groups)."""
+    rows = np.ascontiguousarray(images).reshape(-1, groups, images.shape[-1] // groups)
+    return rows.swapaxes(0, 1)
+
+
+def turned(weight: Array, groups: int) -> Array:
+    """The weights of the convolution that goes back: channels exchanged within each group, windows turned round."""
+    flipped = np.flip(weight, tuple(range(2, weight.ndim)))
+    exchanged = flipped.reshape(groups, len(weight) // groups, *weight.shape[1:]).swapaxes(1, 2)
+    return exchanged.reshape(-1, len(weight) // groups, *weight.shape[2:])
+
+
+def turned_geometry(output: Shape, window: Shape, size: Shape, geometry: Geometry) -> Geometry | None:
+    """How that convolution moves over the result, which takes a stride of 1; None if there is none."""
+    reach = tuple(span - 1 - p for span, p in zip(geometry.spans(window), geometry.padding, strict=True))
+    around = geometry._replace(padding=reach)
+    unit = all(s == 1 for s in geometry.stride)
+    return around if unit and min(reach) >= 0 and around.output(output, window) == tuple(size) else None
 
 
 def precise(x: Array) -> Array:
@@ -153,12 +199,15 @@ def least_images(out: Array, weight: Array) -> int:
     return max(1, SMALL // max(1, work))
 
 
+# ------------------------------------------------------------------ windows as columns
+
+
 def blocks(
     images: Array, window: Shape, size: Shape, geometry: Geometry, first: int, last: int
 ) -> Iterator[tuple[Any, Array]]:
     """(place in the result, columns there) of images[first:last], a few images or a few rows of one at a time.
 
-    Columns are (groups, positions, window * channels), a buffer that the next block overwrites.
+    Columns are (groups, positions, window * channels / groups), in a buffer that the next block overwrites.
     """
     channels, groups = images.shape[-1], geometry.groups
     width = math.prod(window) * channels
@@ -166,29 +215,62 @@ def blocks(
     rows = min(size[0], max(1, BLOCK // row))
     count = min(last - first, max(1, BLOCK // (row * size[0]))) if rows == size[0] else 1
     padded = Padded(count, images, geometry)
-    wide = min(width, window[-1] * channels if groups == 1 and geometry.dilation[-1] == 1 else channels // groups)
-    by_tap = groups == 1 and wide < 12
-    buffer = np.empty(count * rows * math.prod(size[1:]) * width, images.dtype)
+    if width == channels and groups == 1 and padded.inner is None and size == images.shape[1:-1]:
+        for a in range(first, last, count):  # a window of one element: the images are the columns
+            for top in range(0, size[0], rows):
+                place = block_place(a, min(a + count, last), top, rows, size)
+                yield place, images[place].reshape(1, -1, channels)
+        return
+    run, taps, steps = runs(window, channels, geometry)
+    buffer = np.empty(count * rows * math.prod(size[1:]) * (width // run), (np.void, run * images.itemsize))
     for a in range(first, last, count):
         b = min(a + count, last)
         frame = padded.of(images[a:b])
+        strides = frame.strides[:-1]
         for top in range(0, size[0], rows):
-            here = (min(rows, size[0] - top), *size[1:])
-            view = windows(frame[:, top * geometry.stride[0] :], window, here, geometry)
-            dims = view.ndim  # images, positions..., taps..., channels
-            taps = tuple(range(1 + len(size), dims - 1))
-            if groups > 1:
-                view = view.reshape(*view.shape[:-1], groups, channels // groups)
-                order = (dims - 1, *range(1 + len(size)), *taps, dims)
-                view = view.transpose(order)
-            elif by_tap:
-                view = view.transpose(*taps, dims - 1, *range(1 + len(size)))
-            columns = buffer[: view.size].reshape(view.shape)
-            np.copyto(columns, view)
-            if by_tap:
-                columns = columns.reshape(width, -1).T
-            place = (slice(a, b), slice(top, top + here[0])) if rows < size[0] else slice(a, b)
-            yield place, columns.reshape(groups, -1, width // groups)
+            shape = (b - a, min(rows, size[0] - top), *size[1:])
+            moves = (strides[0], *(n * s for n, s in zip(strides[1:], geometry.stride, strict=True)))
+            jumps = tuple(n * frame.strides[axis] for axis, n in steps)
+            view: Array = np.ndarray(
+                (*shape, *taps), buffer.dtype, frame, top * geometry.stride[0] * strides[1], (*moves, *jumps)
+            )
+            if channels == 1:  # positions first in memory: long runs where those of channels would be short
+                order = (*range(len(shape), view.ndim), *range(len(shape)))
+            elif groups > 1:
+                order = (view.ndim - 1, *range(view.ndim - 1))
+            else:
+                order = tuple(range(view.ndim))
+            view = view.transpose(order)
+            copied = buffer[: view.size]
+            copied.reshape(view.shape)[...] = view
+            columns = copied.view(images.dtype)
+            place = block_place(a, b, top, rows, size)
+            if channels == 1:
+                yield place, columns.reshape(width, -1).T[None]
+            else:
+                yield place, columns.reshape(groups, -1, width // groups)
+
+
+def block_place(first: int, last: int, top: int, rows: int, size: Shape) -> Any:
+    """The index of whole images, or of some rows of one."""
+    return slice(first, last) if rows == size[0] else (slice(first, last), slice(top, min(top + rows, size[0])))
+
+
+def runs(window: Shape, channels: int, geometry: Geometry) -> tuple[int, Shape, list[tuple[int, int]]]:
+    """How a window is copied: elements that lie together, how many such runs along each axis, (frame axis, step) of each.
+
+    NumPy copies a run as one element of that many bytes, twice as fast as its elements.
+    """
+    dims = len(window)
+    steps = [(1 + d, geometry.dilation[d]) for d in range(dims)]
+    if channels == 1:
+        return 1, window, steps
+    if geometry.groups > 1:
+        run = channels // geometry.groups
+        return run, (*window, geometry.groups), [*steps, (1 + dims, run)]
+    if geometry.dilation[-1] == 1:
+        return window[-1] * channels, window[:-1], steps[:-1]
+    return channels, window, steps
 
 
 class Padded:
@@ -200,9 +282,7 @@ class Padded:
         if any(padding) or not images.flags.c_contiguous:
             size = (n + 2 * p for n, p in zip(images.shape[1:-1], padding, strict=True))
             self.frame = np.zeros((count, *size, images.shape[-1]), images.dtype)
-            self.inner = self.frame[
-                (slice(None), *(slice(p, p + n) for n, p in zip(images.shape[1:-1], padding, strict=True)))
-            ]
+            self.inner = self.frame[(slice(None), *inside(images.shape[1:-1], padding))]
 
     def of(self, images: Array) -> Array:
         """The images, padded; a view of the buffer, or the images themselves where there is nothing to do."""
@@ -210,6 +290,11 @@ class Padded:
             return images
         self.inner[: len(images)] = images
         return self.frame[: len(images)]
+
+
+def inside(size: Shape, padding: Shape) -> tuple[slice, ...]:
+    """Where images are within their border."""
+    return tuple(slice(p, p + n) for n, p in zip(size, padding, strict=True))
 
 
 def windows(frame: Array, window: Shape, size: Shape, geometry: Geometry) -> Array:
@@ -243,7 +328,7 @@ def fold_into(out: Array, columns: Array, geometry: Geometry) -> None:
             for i, d, s, n in zip(tap, geometry.dilation, geometry.stride, size, strict=True)
         )
         grouped[(slice(None), *place)] += taps[(slice(None),) * (1 + dims) + tap]
-    out += frame[(slice(None), *(slice(p, p + n) for n, p in zip(out.shape[1:-1], geometry.padding, strict=True)))]
+    out += frame[(slice(None), *inside(out.shape[1:-1], geometry.padding))]
 
 
 def unfold(x: Array, window: Shape, geometry: Geometry) -> Array:

@@ -15,7 +15,7 @@ import numpy as np
 from minigrad.kernels.convolution import Array, Geometry, Shape, channels_first, channels_last
 from minigrad.kernels.threads import split
 
-BLOCK = 1 << 18  # bytes of images at a time
+BLOCK = 1 << 19  # bytes of images at a time
 SMALL = 1 << 15  # elements below which a second thread costs more than it saves
 
 
@@ -77,21 +77,22 @@ def least_images(images: Array) -> int:
 
 
 def max_pool(x: Array, window: Shape, size: Shape, geometry: Geometry) -> Array:
-    """The largest element of each window of x (N, C, *size); NaN wins."""
+    """The largest element of each window of x (N, C, *size); NaN wins. One dimension after the other."""
     images = channels_last(x)
     out = np.empty((len(x), *size, x.shape[1]), x.dtype)
     frame = Frame(images, window, size, geometry, lowest(x.dtype))
-    places = [place for place, _ in taps(window, size, geometry)]
 
     def part(first: int, last: int) -> None:
         for a, b in blocks(images, first, last):
-            seen, best = frame.of(a, b), out[a:b]
-            if len(places) == 1:
-                best[...] = seen[places[0]]
-            else:
-                np.maximum(seen[places[0]], seen[places[1]], out=best)
-            for place in places[2:]:
-                np.maximum(best, seen[place], out=best)
+            best = frame.of(a, b)
+            for d, (f, o) in enumerate(zip(window, size, strict=True)):
+                lead = (slice(None),) * (1 + d)
+                steps = Geometry((geometry.stride[d],), (0,), (geometry.dilation[d],))
+                seen = [best[(*lead, place[1])] for place, _ in taps((f,), (o,), steps)]
+                best = np.maximum(seen[0], seen[1]) if f > 1 else seen[0]
+                for other in seen[2:]:
+                    np.maximum(best, other, out=best)
+            out[a:b] = best
 
     if out.size:
         split(len(x), part, least_images(images))
@@ -114,19 +115,16 @@ def max_pool_input(g: Array, x: Array, out: Array, window: Shape, geometry: Geom
             rest = np.array(upstream[a:b], order="C")  # what no element has taken yet
             spread = found[a:b] if covered else np.zeros(seen.shape, g.dtype)
             taken = np.empty_like(rest)
-            for place in places[:-1]:
-                np.multiply(rest, seen[place] == best, out=taken)
-                rest -= taken
+            for place in places:
+                if place is places[-1] and frame.bare:
+                    taken = rest  # is left to the last
+                else:
+                    np.multiply(rest, seen[place] == best, out=taken)
+                    rest -= taken
                 if apart:
                     spread[place] = taken
                 else:
                     spread[place] += taken
-            if not frame.bare:
-                rest *= seen[places[-1]] == best
-            if apart:
-                spread[places[-1]] = rest
-            else:
-                spread[places[-1]] += rest
             if not covered:
                 if frame.bare:
                     found[a:b] = spread
@@ -183,7 +181,7 @@ def adaptive_max_indices(x: Array, size: Shape) -> Array:
     positions = np.arange(math.prod(x.shape[2:])).reshape(x.shape[2:])
     for place in np.ndindex(*size):
         here = tuple(slice(*bounds[d][i]) for d, i in enumerate(place))
-        seen = x[(slice(None), slice(None), *here)].reshape(*x.shape[:2], -1)
+        seen = x[(slice(None), slice(None), *here)].reshape(*x.shape[:2], positions[here].size)
         index[(slice(None), slice(None), *place)] = positions[here].reshape(-1)[seen.argmax(-1)]
     return index
 

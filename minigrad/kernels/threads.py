@@ -3,12 +3,13 @@
 NumPy lets go of the interpreter's lock inside its loops and products, so Python threads run them side by side. BLAS's
 own threads and these would fight for the cores (twice as slow and worse), so BLAS is held to one while a kernel is
 split, and given back what it had. As many threads are used as BLAS would use: OPENBLAS_NUM_THREADS=1, or threadpoolctl,
-limit both.
+limit both. With another BLAS than NumPy's own OpenBLAS, which cannot be held, nothing is split.
 """
 
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import ctypes
 import os
 import threading
@@ -35,7 +36,7 @@ class Blas:
         """How many threads BLAS would use if no kernel were running."""
         if self.holders:
             return self.before
-        return int(self.get()) if self.get is not None else cores()
+        return int(self.get()) if self.get is not None else 1
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
@@ -116,7 +117,10 @@ def split(count: int, work: Callable[[int, int], Any], least: int = 1) -> list[A
         return [work(0, count)]
     bounds = [count * i // parts for i in range(parts + 1)]
     with blas.held():
-        futures = [pool().submit(_part, work, a, b) for a, b in zip(bounds[1:-1], bounds[2:], strict=True)]
+        futures = [
+            pool().submit(contextvars.copy_context().run, _part, work, a, b)  # np.errstate is the context's
+            for a, b in zip(bounds[1:-1], bounds[2:], strict=True)
+        ]
         try:
             results = [_part(work, 0, bounds[1])]
         finally:

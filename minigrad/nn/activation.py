@@ -154,7 +154,7 @@ class Hardsigmoid(Module):
 
 
 class Hardtanh(Module):
-    """x limited to [min_val, max_val]; derivative 0 at both. Raises ValueError unless min_val < max_val."""
+    """x limited to [min_val, max_val]; derivative 0 at both. Raises AssertionError unless min_val < max_val."""
 
     def __init__(
         self,
@@ -174,7 +174,7 @@ class Hardtanh(Module):
         self.max_val = max_val if max_value is None else max_value
         self.inplace = inplace
         if self.max_val <= self.min_val:
-            raise ValueError("max_val must be larger than min_val")
+            raise AssertionError(f"max_val ({self.max_val}) must be greater than min_val ({self.min_val})")
 
     def forward(self, input: Tensor) -> Tensor:
         return functional.hardtanh(input, self.min_val, self.max_val, self.inplace)

@@ -5,6 +5,7 @@ So every order of derivative follows from the three forwards. Likewise im2col (`
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 from minigrad import modes
 from minigrad.domains import Drawn, Reals, Source
 from minigrad.errors import OutOfMemory, ShapeError
-from minigrad.function import Function
+from minigrad.function import Function, TensorCore, unsaved
 from minigrad.kernels import convolution as kernel
 from minigrad.kernels.convolution import Geometry, Shape
 from minigrad.kernels.sums import sum_channels
@@ -124,6 +125,14 @@ class Convolution(Function):
     def composed_dbias(g: Any) -> Any:
         return np.sum(g, axis=(0, *range(2, g.ndim)))
 
+    def pull(self, g: Any, edges: Any) -> Sequence[Any]:
+        """Both gradients in one pass over the images, where both are wanted as arrays."""
+        if isinstance(g, TensorCore) or edges[0] is None or edges[1] is None:
+            return super().pull(g, edges)
+        saved = dict(zip(self.plan.slots, self.saved, strict=True))
+        x, weight = unsaved(self, saved[0], g), unsaved(self, saved[1], g)
+        return *kernel.gradients(g, x, weight, saved[3]), None if edges[2] is None else sum_channels(g)
+
 
 class ConvolutionInput(Function):
     """What y, shaped as a convolution's result, sends back to the convolution's input of that size.
@@ -157,11 +166,16 @@ class ConvolutionInput(Function):
         inner = (slice(p, p + n) for n, p in zip(size, geometry.padding, strict=True))
         return padded[(slice(None), slice(None), *inner)]
 
-    def dy(g: Any, weight: Any, geometry: Geometry) -> Any:
-        return Convolution.apply(g, weight, None, geometry)
+    def dy(g: Any, y_shape: Any, weight: Any, geometry: Geometry) -> Any:
+        return cropped(Convolution.apply(g, weight, None, geometry), y_shape)
 
     def dweight(g: Any, y: Any, weight_shape: Any, geometry: Geometry) -> Any:
         return ConvolutionWeight.apply(y, g, weight_shape[2:], geometry)
+
+
+def cropped(result: Any, shape: Any) -> Any:
+    """A convolution's result without the last positions, which output_padding can add beyond the stride."""
+    return result if result.shape == tuple(shape) else result[tuple(slice(0, n) for n in shape)]
 
 
 class ConvolutionWeight(Function):
@@ -189,8 +203,8 @@ class ConvolutionWeight(Function):
             out[(k, c, *tap)] = np.sum(seen * y[:, k])
         return out
 
-    def dy(g: Any, x: Any, geometry: Geometry) -> Any:
-        return Convolution.apply(x, g, None, geometry)
+    def dy(g: Any, y_shape: Any, x: Any, geometry: Geometry) -> Any:
+        return cropped(Convolution.apply(x, g, None, geometry), y_shape)
 
     def dx(g: Any, y: Any, x_shape: Any, geometry: Geometry) -> Any:
         return ConvolutionInput.apply(y, g, x_shape[2:], geometry)

@@ -10,6 +10,7 @@ from minigrad import dtypes
 from minigrad.domains import Booleans, Drawn, Reals
 from minigrad.errors import DtypeError, describe
 from minigrad.function import UFUNCS, Binary, Function, TensorCore, Unary, power, raw, wrap
+from minigrad.kernels import elementwise as kernel
 from minigrad.memory import inplace
 
 if TYPE_CHECKING:
@@ -322,14 +323,13 @@ class Relu(Unary):
 
     symbol, domain = "relu", (Reals(avoid=(0,)),)
 
-    def forward(x: Any) -> Any:
-        return np.maximum(x, 0)
+    forward = kernel.relu
 
     def oracle(x: Any) -> Any:
         return np.where(x > 0, x, 0)
 
     def dx(g: Any, out: Any) -> Any:
-        return g * (out != 0)
+        return kernel.relu_gradient(g, out)  # g * (out != 0), over the cores if it is large
 
 
 class Clamp(Function):

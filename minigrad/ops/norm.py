@@ -58,7 +58,7 @@ class BatchNorm(Function):
         inverse = 1 / np.sqrt(variance + variance.dtype.type(eps))
         scale = inverse if weight is None else inverse * weight
         shift = -mean * scale if bias is None else bias - mean * scale
-        return kernel.scaled(x, scale, shift), Moments(mean, inverse)
+        return kernel.combined(x, scale, None, None, shift), Moments(mean, inverse)
 
     def oracle(x: Any, weight: Any, bias: Any, eps: float, moments: Any) -> Any:
         axes, shape = (0, *range(2, x.ndim)), (1, -1, *(1,) * (x.ndim - 2))

@@ -61,3 +61,9 @@ def test_kinks_page_names_every_operation_with_a_kink() -> None:
     page = (DOCS / "kinks.md").read_text(encoding="utf-8")
     for name in "relu abs sign floor sqrt log maximum amax clamp std logsumexp softmax remainder where".split():
         assert f"`{name}" in page
+
+
+def test_convolution() -> None:
+    names = run("convolution.md")
+    with names["F"].strict_sizes(), pytest.raises(RuntimeError, match=r"7 \+ 2 \* 0 - 2\) / 2 \+ 1 = 3.5"):
+        names["F"].max_pool2d(names["x"], 2)

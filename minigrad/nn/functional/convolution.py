@@ -177,7 +177,7 @@ def _transposed(
         (n - 1) * s - 2 * p + d * (f - 1) + 1 + e
         for n, s, p, d, f, e in zip(images.shape[2:], steps, around, spread, weight.shape[2:], extra, strict=True)
     )
-    if any(n < 1 for n in size):
+    if any(n < min(1, len(images)) for n in size):
         raise ShapeError(f"{name}: Output size is too small: {size} from {describe(input)} and {describe(weight)}")
     out: Tensor = ConvolutionInput.apply(images, weight, size, Geometry(steps, around, spread, groups))
     if bias is not None:

@@ -47,7 +47,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
         if before or after:
             places = BORDERS[mode](np.arange(-before, n + after), n)
             input = input[(slice(None),) * d + (wrap(places),)]
-    return input
+    return input if any(map(any, pairs)) else input.clone()
 
 
 def _reflected(places: Any, n: int) -> Any:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import minigrad
 from minigrad.nn import functional as F
+from tests.agreement import agree, difference, differentiated, expression, outcome
 
 POINTS = np.array([-50.0, -3.0, -1e-3, -0.0, 0.0, 1e-3, 1.0, 9.0, 11.0, 50.0])
 
@@ -97,3 +98,57 @@ def test_in_place_activations_overwrite_their_input() -> None:
         x = minigrad.tensor([-1.0, 2.0])
         assert call(x, inplace=True) is x
         assert x[0].item() > -1
+
+
+KINKS = np.array([-20, -4, -3, -2.5, -1, -0.5, 0, 0.5, 1, 2.5, 3, 4, 6, 7, 20.0])
+SETTINGS: dict[str, Any] = {"hardtanh": {"min_val": -2.5, "max_val": 3}, "elu": {"alpha": 0.7}, "celu": {"alpha": 2.0}}
+
+
+@pytest.mark.parametrize("inplace", [False, True])
+@pytest.mark.parametrize("name", "relu6 hardtanh elu selu celu silu hardswish mish".split())
+def test_activations_agree_to_order_2_kinks_included(torch: Any, name: str, inplace: bool) -> None:
+    options = {**SETTINGS.get(name, {}), "inplace": inplace}
+    agree(torch, differentiated(lambda L, x: getattr(L.nn.functional, name)(x * 1, **options)), KINKS)
+
+
+@pytest.mark.parametrize(
+    "line", ["softsign(x)", "tanhshrink(x)", "logsigmoid(x)", "gelu(x)", "gelu(x, approximate='tanh')"]
+)
+def test_activations_without_kinks_agree_to_order_2(torch: Any, line: str) -> None:
+    agree(torch, differentiated(lambda L, x: eval(f"F.{line}", {"F": L.nn.functional, "x": x})), KINKS)
+
+
+def test_prelu_agrees_to_order_2(torch: Any) -> None:
+    x, weights = KINKS[KINKS != 0][:12].reshape(1, 3, 4), np.array([0.25, -0.5, 2])
+    agree(torch, differentiated(lambda L, x, w: L.nn.functional.prelu(x, w)), x, weights)
+    agree(torch, differentiated(lambda L, x, w: L.nn.functional.prelu(x, w)), x, weights[:1])
+
+
+@pytest.mark.parametrize("inplace", [False, True])
+def test_hardsigmoid_agrees(torch: Any, inplace: bool) -> None:
+    def program(L: Any) -> Any:
+        x = L.tensor(KINKS, dtype=L.float32, requires_grad=True)  # in float64 PyTorch has a sixth of float32
+        y = L.nn.functional.hardsigmoid(x * 1, inplace)
+        y.sum().backward()
+        return y, x.grad
+
+    agree(torch, program)
+
+
+REFUSED = [
+    "L.nn.functional.relu6(L.tensor([1, 2]) > 1)",
+    "L.nn.functional.elu(L.tensor([1, 2]))",
+    "L.nn.functional.silu(L.tensor([1, 2]))",
+    "L.nn.functional.gelu(L.tensor([1, 2]))",
+    "L.nn.functional.gelu(L.ones(2), approximate='erf')",
+    "L.nn.functional.celu(L.ones(2), alpha=0)",
+    "L.nn.functional.hardtanh(L.ones(2), 1.0, -1.0)",
+    "L.nn.functional.prelu(L.ones(2, 3), L.ones(2))",
+]
+
+
+@pytest.mark.parametrize("line", REFUSED)
+def test_activations_refuse_what_pytorch_refuses(torch: Any, line: str) -> None:
+    theirs = outcome(expression(line), torch, ())
+    assert isinstance(theirs, Exception), f"PyTorch gave {theirs!r:.200}"
+    assert not (found := difference(theirs, outcome(expression(line), minigrad, ()))), found

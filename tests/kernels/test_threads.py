@@ -1,0 +1,235 @@
+"""Kernels split over threads: every part once, errors, nesting, BLAS's own setting given back, forks, the user's threads."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import minigrad
+from minigrad.kernels import convolution, elementwise, normalization, pooling, threads
+from minigrad.kernels.convolution import Geometry
+from minigrad.utils.data import DataLoader
+
+needs_openblas = pytest.mark.skipif(threads.blas.get is None, reason="NumPy without an OpenBLAS of its own")
+
+
+@pytest.fixture
+def two_threads() -> Iterator[Any]:
+    """BLAS at two threads, and so kernels split in two, whatever the environment says; gives the function that asks BLAS."""
+    blas = threads.blas
+    if blas.get is None or blas.set is None:
+        pytest.skip("NumPy without an OpenBLAS of its own")
+    before = blas.get()
+    blas.set(2)
+    yield blas.get
+    blas.set(before)
+
+
+@given(st.integers(0, 50), st.integers(1, 60), st.integers(1, 5))
+def test_each_index_is_worked_on_once(count: int, least: int, available: int) -> None:
+    seen: list[int] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(threads.blas, "threads", lambda: available)
+        parts = threads.split(count, lambda a, b: seen.extend(range(a, b)) or b - a, least)
+    assert sorted(seen) == list(range(count))
+    assert sum(parts) == count
+    assert len(parts) <= available
+    assert len(parts) == 1 or min(parts) >= min(least, count)
+
+
+def test_parts_run_side_by_side_with_blas_at_one_thread(two_threads: Any) -> None:
+    meeting = threading.Barrier(2, timeout=30)
+
+    def part(first: int, last: int) -> Any:
+        meeting.wait()  # breaks unless the other part runs meanwhile
+        return threading.get_ident(), two_threads()
+
+    (one, held), (other, held_too) = threads.split(2, part)
+    assert one != other
+    assert held == held_too == 1
+    assert two_threads() == 2
+
+
+@pytest.mark.parametrize("bad", [0, 1])
+def test_an_error_in_a_part_ends_all_and_restores_blas(two_threads: Any, bad: int) -> None:
+    finished = []
+
+    def part(first: int, last: int) -> None:
+        if first == bad:
+            raise ZeroDivisionError(first)
+        finished.append(first)
+
+    with pytest.raises(ZeroDivisionError):
+        threads.split(2, part)
+    assert finished == [1 - bad]
+    assert two_threads() == 2
+
+
+def test_a_nested_call_stays_in_its_thread(two_threads: Any) -> None:
+    def inner(first: int, last: int) -> int:
+        return threading.get_ident()
+
+    def outer(first: int, last: int) -> bool:
+        return threads.split(10, inner) == [threading.get_ident()]
+
+    assert threads.split(4, outer) == [True, True]
+    assert len(threads.split(4, inner)) == 2
+
+
+def test_floating_point_errors_raise_in_every_part_if_asked(two_threads: Any) -> None:
+    x = np.ones(4, np.float32)
+    x[3] = 0
+    with np.errstate(divide="raise"), pytest.raises(FloatingPointError):
+        threads.split(4, lambda a, b: 1 / x[a:b])
+
+
+IMAGES = np.random.default_rng(0).normal(size=(8, 4, 12, 12)).astype(np.float32)
+WEIGHT = np.random.default_rng(1).normal(size=(4, 4, 3, 3)).astype(np.float32)
+UNIT, STRIDED = Geometry((1, 1), (1, 1), (1, 1)), Geometry((2, 2), (1, 1), (1, 1))
+POOL = Geometry((2, 2), (0, 0), (1, 1))
+HALF = IMAGES[:, :, ::2, ::2]
+KERNELS: dict[str, Any] = {
+    "convolve": lambda: convolution.convolve(IMAGES, WEIGHT, None, UNIT),
+    "input_gradient": lambda: convolution.input_gradient(IMAGES, WEIGHT, (12, 12), UNIT),
+    "input_gradient, strided": lambda: convolution.input_gradient(HALF, WEIGHT, (12, 12), STRIDED),
+    "weight_gradient": lambda: convolution.weight_gradient(HALF, IMAGES, (3, 3), STRIDED),
+    "gradients": lambda: convolution.gradients(IMAGES, IMAGES, WEIGHT, UNIT),
+    "max_pool": lambda: pooling.max_pool(IMAGES, (2, 2), (6, 6), POOL),
+    "max_pool_input": lambda: pooling.max_pool_input(
+        HALF, IMAGES, pooling.max_pool(IMAGES, (2, 2), (6, 6), POOL), (2, 2), POOL
+    ),
+    "sum_pool": lambda: pooling.sum_pool(IMAGES, (2, 2), (6, 6), POOL),
+    "sum_pool_input": lambda: pooling.sum_pool_input(HALF, (2, 2), (12, 12), POOL),
+    "moments": lambda: normalization.moments(IMAGES),
+    "sums": lambda: normalization.sums(IMAGES, IMAGES, np.ones(4, np.float32)),
+    "combined": lambda: normalization.combined(
+        IMAGES, *[np.ones(4, np.float32)], IMAGES, *[np.ones(4, np.float32)] * 2
+    ),
+    "relu": lambda: elementwise.relu(IMAGES),
+    "relu_gradient": lambda: elementwise.relu_gradient(IMAGES, IMAGES),
+}
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_every_kernel_splits_gives_the_same_and_restores_blas(
+    two_threads: Any, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    for module, limits in (
+        (convolution, ("SMALL",)),
+        (pooling, ("SMALL",)),
+        (elementwise, ("LARGE",)),
+        (normalization, ("BLOCK",)),
+    ):
+        for limit in limits:
+            monkeypatch.setattr(module, limit, 8)
+    holds: list[int] = []
+    original = threads._part
+
+    def part(work: Any, first: int, last: int) -> Any:
+        holds.append(two_threads())
+        return original(work, first, last)
+
+    monkeypatch.setattr(threads, "_part", part)
+    split = KERNELS[name]()
+    assert len(holds) >= 2
+    assert set(holds) == {1}
+    assert two_threads() == 2
+    threads.blas.set(1)  # type: ignore[misc]
+    whole = KERNELS[name]()
+    assert two_threads() == 1
+    for a, b in zip(
+        split if isinstance(split, tuple) else [split], whole if isinstance(whole, tuple) else [whole], strict=True
+    ):
+        np.testing.assert_allclose(a, b, rtol=2e-5, atol=2e-5)
+
+
+def step(seed: int = 0) -> list[float]:
+    """The loss and a gradient of a small network, whose kernels are large enough to be split."""
+    x = minigrad.tensor(np.random.default_rng(seed).normal(size=(16, 1, 28, 28)).astype(np.float32))
+    minigrad.manual_seed(0)
+    net = minigrad.nn.Sequential(
+        minigrad.nn.Conv2d(1, 8, 3, padding=1), minigrad.nn.ReLU(), minigrad.nn.MaxPool2d(2), minigrad.nn.BatchNorm2d(8)
+    )
+    loss = (net(x) ** 3).mean()
+    loss.backward()
+    return [loss.item(), *net[0].bias.grad.tolist()]
+
+
+def test_users_threads_do_not_disturb_each_other(two_threads: Any) -> None:
+    alone = [step(seed) for seed in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(step, [*range(4)] * 3, timeout=120))
+    np.testing.assert_allclose(together, alone * 3, rtol=1e-4, atol=1e-5)
+    assert two_threads() == 2
+
+
+def in_child(queue: Any) -> None:
+    queue.put((step(), threads.blas.get() if threads.blas.get else 0, threads.blas.holders))
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork here")
+def test_a_forked_child_makes_its_own_threads(two_threads: Any) -> None:
+    expected = step()  # the parent's pool exists from here on
+    context = multiprocessing.get_context("fork")
+    queue = context.SimpleQueue()
+
+    def fork_within_a_kernel(first: int, last: int) -> None:
+        if first == 0:  # the child starts with BLAS held, and its parent's locks as they are
+            child.start()
+
+    child = context.Process(target=in_child, args=(queue,))
+    threads.split(2, fork_within_a_kernel)
+    found, setting, holders = queue.get()
+    child.join(60)
+    assert child.exitcode == 0
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    assert (setting, holders) == (2, 0)
+
+
+class Convolved(minigrad.utils.data.Dataset):  # type: ignore[type-arg]
+    """Items that a convolution makes, so that workers run kernels."""
+
+    def __len__(self) -> int:
+        return 6
+
+    def __getitem__(self, index: int) -> Any:
+        return minigrad.tensor(step(index))
+
+
+def test_workers_of_a_data_loader_run_kernels(two_threads: Any) -> None:
+    expected = [step(index) for index in range(6)]
+    batches = [batch.tolist() for batch in DataLoader(Convolved(), batch_size=2, num_workers=2)]
+    np.testing.assert_allclose([row for batch in batches for row in batch], expected, rtol=1e-4, atol=1e-5)
+    assert two_threads() == 2
+
+
+def test_without_an_openblas_nothing_is_split(monkeypatch: pytest.MonkeyPatch) -> None:
+    blas = threads.Blas()
+    blas.get = blas.set = None
+    monkeypatch.setattr(threads, "blas", blas)
+    assert threads.split(8, lambda a, b: (a, b)) == [(0, 8)]
+    with blas.held():
+        assert blas.holders == 0
+
+
+def test_one_blas_thread_in_the_environment_means_one_thread() -> None:
+    code = "from minigrad.kernels import threads; print(len(threads.split(8, lambda a, b: 0)), threads._pool)"
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+    )
+    assert run.stdout.split() == ["1", "None"]
