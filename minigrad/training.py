@@ -155,7 +155,10 @@ class Training:
         self.classes = len(train.classes)
         side = network.side or train.data.shape[1]
         self.shape = (1, side, network.side or train.data.shape[2])
-        self.model = network.build(self.shape, self.classes, settings)
+        try:
+            self.model = network.build(self.shape, self.classes, settings)
+        except ValueError as error:
+            raise TrainingError(f"{settings.model} cannot take these images: {error}") from error
         self.optimizer = OPTIMIZERS[settings.optimizer].build(self.model.parameters(), settings.lr)
         self.loader = DataLoader(self.train_set, settings.batch_size, shuffle=True)
         self.steps = settings.steps or settings.epochs * len(self.loader)

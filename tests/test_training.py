@@ -30,6 +30,32 @@ def small_mnist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("model", "named"),
+    [
+        ("two-layer", "two-layer 64-50-10 (relu), 3,760 parameters"),
+        ("simple-convnet", "simple-convnet 1x8x8-10, 13,890 parameters"),
+        ("deep-convnet", "deep-convnet 1x8x8-10, 75,552 parameters"),
+        ("lenet", "lenet 1x28x28-10, 61,706 parameters"),
+        ("resnet8", "resnet8 1x8x8-10, 75,002 parameters"),
+    ],
+)
+def test_every_model_trains(model: str, named: str) -> None:
+    training = Training(Settings(model=model, **SETTINGS))
+    assert training.describe().startswith(named)
+    (first, *_) = [p.detach().clone() for p in training.model.parameters()]
+    history = training.run()
+    assert [row.step for row in history] == [4, 8, 9]
+    assert not training.model.state_dict()[next(iter(training.model.state_dict()))].equal(first)
+    assert training.model.training
+
+
+def test_images_that_are_too_small(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_mnist(tmp_path / "mnist", train=100, test=50, size=4)
+    assert main(["train", "--data", "mnist", "--model", "simple-convnet"]) == 1
+    assert "simple-convnet cannot take these images: an image of size 4" in capsys.readouterr().err
+
+
 class Stop(Exception):
     pass
 
