@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
+from numpy.lib.stride_tricks import sliding_window_view
 
+from minigrad.kernels.sums import sum_rows
 from minigrad.kernels.threads import split
 
 Array = np.ndarray[Any, Any]
@@ -64,8 +66,11 @@ def convolve(x: Array, weight: Array, bias: Array | None, geometry: Geometry) ->
     if not out.size or not weight.size:
         out[...] = 0 if bias is None else bias
         return channels_first(out.astype(dtype, copy=False))
-    matrices = by_group(weight, groups)
     images = channels_last(x)
+    if is_depthwise(weight, geometry):
+        split(len(x), partial(convolve_channels, out, images, weight, bias, geometry), least_images(out, weight))
+        return channels_first(out.astype(dtype, copy=False))
+    matrices = by_group(weight, groups)
     line = None if bias is None else np.tile(bias, size[-1])  # rows of a few hundred elements add faster
 
     def part(first: int, last: int) -> None:
@@ -112,6 +117,9 @@ def weight_gradient(g: Array, x: Array, window: Shape, geometry: Geometry) -> Ar
     total = np.zeros(shape, x.dtype)
     if g.size and x.size:
         images, upstream = channels_last(x), channels_last(g)
+        if is_depthwise(np.empty((outputs, channels)), geometry):
+            parts = split(len(x), partial(weigh_channels, upstream, images, window, geometry), least_images(g, total))
+            return np.array(sum(parts).T.reshape(outputs, 1, *window), dtype, order="C")
 
         def part(first: int, last: int) -> Array:
             sums = np.zeros(shape, x.dtype)
@@ -129,7 +137,7 @@ def gradients(g: Array, x: Array, weight: Array, geometry: Geometry) -> tuple[Ar
     """`input_gradient` and `weight_gradient` at once: with stride 1 both are products with the same columns of g."""
     window, groups, dtype = weight.shape[2:], geometry.groups, x.dtype
     around = turned_geometry(g.shape[2:], window, x.shape[2:], geometry)
-    if around is None or not g.size or not weight.size:
+    if around is None or not g.size or not weight.size or is_depthwise(weight, geometry):
         return input_gradient(g, weight, x.shape[2:], geometry), weight_gradient(g, x, window, geometry)
     g, x, weight = precise(g), precise(x), precise(weight)
     outputs, channels = len(weight) // groups, weight.shape[1]
@@ -199,6 +207,56 @@ def least_images(out: Array, weight: Array) -> int:
     return max(1, SMALL // max(1, work))
 
 
+# ------------------------------------------------------------------ one filter for each channel
+
+
+def is_depthwise(weight: Array, geometry: Geometry) -> bool:
+    """Whether each channel has a filter of its own: products with one column, slower than a pass for each tap."""
+    return weight.shape[1] == 1 and 1 < geometry.groups == len(weight)
+
+
+def taps(window: Shape, size: Shape, geometry: Geometry) -> Iterator[tuple[Any, Shape]]:
+    """(index of padded images, place in the window): what all windows see at each of their places."""
+    for tap in np.ndindex(*window):
+        yield (
+            (
+                slice(None),
+                *(
+                    slice(i * d, i * d + s * (o - 1) + 1, s)
+                    for i, d, s, o in zip(tap, geometry.dilation, geometry.stride, size, strict=True)
+                ),
+            ),
+            tap,
+        )
+
+
+def convolve_channels(
+    out: Array, images: Array, weight: Array, bias: Array | None, geometry: Geometry, first: int, last: int
+) -> None:
+    """Depthwise convolution of images[first:last] into out, one image at a time."""
+    size, window = out.shape[1:-1], weight.shape[2:]
+    padded = Padded(images, 1, geometry)
+    rows = {tap: np.tile(weight[(slice(None), 0, *tap)], size[-1]).reshape(size[-1], -1) for tap in np.ndindex(*window)}
+    product = np.empty((1, *size, out.shape[-1]), out.dtype)
+    for a in range(first, last):
+        seen, total = padded.seen(padded.frame, a, a + 1), out[a : a + 1]
+        total[...] = 0 if bias is None else bias
+        for place, tap in taps(window, size, geometry):
+            total += np.multiply(seen[place], rows[tap], out=product)
+
+
+def weigh_channels(upstream: Array, images: Array, window: Shape, geometry: Geometry, first: int, last: int) -> Array:
+    """The gradient (window, channels) by the weight of a depthwise convolution, from images[first:last]."""
+    size, channels = upstream.shape[1:-1], upstream.shape[-1]
+    padded = Padded(images, 1, geometry)
+    total = np.zeros((math.prod(window), channels), images.dtype)
+    for a in range(first, last):
+        seen, g = padded.seen(padded.frame, a, a + 1), np.ascontiguousarray(upstream[a : a + 1])
+        for k, (place, _) in enumerate(taps(window, size, geometry)):
+            total[k] += sum_rows((seen[place] * g).reshape(-1, channels))
+    return total
+
+
 # ------------------------------------------------------------------ windows as columns
 
 
@@ -214,102 +272,80 @@ def blocks(
     row = max(1, math.prod(size[1:]) * width * images.itemsize)
     rows = min(size[0], max(1, BLOCK // row))
     count = min(last - first, max(1, BLOCK // (row * size[0]))) if rows == size[0] else 1
-    padded = Padded(count, images, geometry)
+    padded = Padded(images, count, geometry)
+    places = (
+        (a, min(a + count, last), top, min(top + rows, size[0]))
+        for a in range(first, last, count)
+        for top in range(0, size[0], rows)
+    )
     if width == channels and groups == 1 and padded.inner is None and size == images.shape[1:-1]:
-        for a in range(first, last, count):  # a window of one element: the images are the columns
-            for top in range(0, size[0], rows):
-                place = block_place(a, min(a + count, last), top, rows, size)
-                yield place, images[place].reshape(1, -1, channels)
+        for a, b, top, bottom in places:  # a window of one element: the images are the columns
+            yield (slice(a, b), slice(top, bottom)), images[a:b, top:bottom].reshape(1, -1, channels)
         return
-    run, taps, steps = runs(window, channels, geometry)
-    buffer = np.empty(count * rows * math.prod(size[1:]) * (width // run), (np.void, run * images.itemsize))
-    for a in range(first, last, count):
-        b = min(a + count, last)
-        frame = padded.of(images[a:b])
-        strides = frame.strides[:-1]
-        for top in range(0, size[0], rows):
-            shape = (b - a, min(rows, size[0] - top), *size[1:])
-            moves = (strides[0], *(n * s for n, s in zip(strides[1:], geometry.stride, strict=True)))
-            jumps = tuple(n * frame.strides[axis] for axis, n in steps)
-            view: Array = np.ndarray(
-                (*shape, *taps), buffer.dtype, frame, top * geometry.stride[0] * strides[1], (*moves, *jumps)
-            )
-            if channels == 1:  # positions first in memory: long runs where those of channels would be short
-                order = (*range(len(shape), view.ndim), *range(len(shape)))
-            elif groups > 1:
-                order = (view.ndim - 1, *range(view.ndim - 1))
-            else:
-                order = tuple(range(view.ndim))
-            view = view.transpose(order)
-            copied = buffer[: view.size]
-            copied.reshape(view.shape)[...] = view
-            columns = copied.view(images.dtype)
-            place = block_place(a, b, top, rows, size)
-            if channels == 1:
-                yield place, columns.reshape(width, -1).T[None]
-            else:
-                yield place, columns.reshape(groups, -1, width // groups)
+    view = windows(padded.frame, window, size, geometry)
+    dims = len(size)
+    order = tuple(range(view.ndim))
+    if channels == 1:  # positions last in memory: long runs, where those of one channel would be short
+        order = (*range(1 + dims, view.ndim), *range(1 + dims))
+    elif groups > 1:
+        order = (view.ndim - 1, *range(view.ndim - 1))
+    buffer = np.empty(count * rows * math.prod(size[1:]) * math.prod(view.shape[1 + dims :]), view.dtype)
+    for a, b, top, bottom in places:
+        seen = padded.seen(view, a, b)[:, top:bottom]
+        copied = buffer[: seen.size]
+        seen = seen.transpose(order)
+        copied.reshape(seen.shape)[...] = seen
+        columns = copied.view(images.dtype)
+        place = slice(a, b), slice(top, bottom)
+        if channels == 1:
+            yield place, columns.reshape(width, -1).T[None]
+        else:
+            yield place, columns.reshape(groups, -1, width // groups)
 
 
-def block_place(first: int, last: int, top: int, rows: int, size: Shape) -> Any:
-    """The index of whole images, or of some rows of one."""
-    return slice(first, last) if rows == size[0] else (slice(first, last), slice(top, min(top + rows, size[0])))
+def windows(frame: Array, window: Shape, size: Shape, geometry: Geometry) -> Array:
+    """What all windows see of contiguous images: a view (N, *size, *runs of one window).
 
-
-def runs(window: Shape, channels: int, geometry: Geometry) -> tuple[int, Shape, list[tuple[int, int]]]:
-    """How a window is copied: elements that lie together, how many such runs along each axis, (frame axis, step) of each.
-
-    NumPy copies a run as one element of that many bytes, twice as fast as its elements.
+    A run is what lies together, as one element of that many bytes: NumPy copies it twice as fast as its numbers.
     """
-    dims = len(window)
-    steps = [(1 + d, geometry.dilation[d]) for d in range(dims)]
-    if channels == 1:
-        return 1, window, steps
+    channels = frame.shape[-1]
+    strides = frame.strides[1:-1]
+    taps, jumps = window, tuple(n * d for n, d in zip(strides, geometry.dilation, strict=True))
+    run = channels // geometry.groups
     if geometry.groups > 1:
-        run = channels // geometry.groups
-        return run, (*window, geometry.groups), [*steps, (1 + dims, run)]
-    if geometry.dilation[-1] == 1:
-        return window[-1] * channels, window[:-1], steps[:-1]
-    return channels, window, steps
+        taps, jumps = (*taps, geometry.groups), (*jumps, run * frame.itemsize)
+    elif channels > 1 and geometry.dilation[-1] == 1:
+        taps, jumps, run = taps[:-1], jumps[:-1], run * window[-1]
+    moves = (n * s for n, s in zip(strides, geometry.stride, strict=True))
+    element = np.dtype((np.void, run * frame.itemsize))
+    return np.ndarray((len(frame), *size, *taps), element, frame, 0, (frame.strides[0], *moves, *jumps))
 
 
 class Padded:
-    """A buffer of `count` images with zeros around them."""
+    """Channels-last images with zeros around them, `count` at a time; themselves where there is nothing to do."""
 
-    def __init__(self, count: int, images: Array, geometry: Geometry) -> None:
-        padding = geometry.padding
+    def __init__(self, images: Array, count: int, geometry: Geometry) -> None:
+        self.images, self.frame = images, images
         self.inner: Any = None
-        if any(padding) or not images.flags.c_contiguous:
-            size = (n + 2 * p for n, p in zip(images.shape[1:-1], padding, strict=True))
+        if any(geometry.padding) or not images.flags.c_contiguous:
+            size = (n + 2 * p for n, p in zip(images.shape[1:-1], geometry.padding, strict=True))
             self.frame = np.zeros((count, *size, images.shape[-1]), images.dtype)
-            self.inner = self.frame[(slice(None), *inside(images.shape[1:-1], padding))]
+            self.inner = self.frame[(slice(None), *inside(images.shape[1:-1], geometry.padding))]
+            self.filled: Any = None
 
-    def of(self, images: Array) -> Array:
-        """The images, padded; a view of the buffer, or the images themselves where there is nothing to do."""
+    def seen(self, view: Array, first: int, last: int) -> Array:
+        """The part of a view of the frame that shows images first to last."""
         if self.inner is None:
-            return images
-        self.inner[: len(images)] = images
-        return self.frame[: len(images)]
+            return view[first:last]
+        if self.filled != first:
+            self.inner[: last - first] = self.images[first:last]
+            self.filled = first
+        return view[: last - first]
 
 
 def inside(size: Shape, padding: Shape) -> tuple[slice, ...]:
     """Where images are within their border."""
     return tuple(slice(p, p + n) for n, p in zip(size, padding, strict=True))
-
-
-def windows(frame: Array, window: Shape, size: Shape, geometry: Geometry) -> Array:
-    """The (N, *size, *window, C) view of all windows of padded images (N, *, C)."""
-    steps = frame.strides[1:-1]
-    return as_strided(
-        frame,
-        (len(frame), *size, *window, frame.shape[-1]),
-        (
-            frame.strides[0],
-            *(step * s for step, s in zip(steps, geometry.stride, strict=True)),
-            *(step * d for step, d in zip(steps, geometry.dilation, strict=True)),
-            frame.strides[-1],
-        ),
-    )
 
 
 def fold_into(out: Array, columns: Array, geometry: Geometry) -> None:
@@ -333,10 +369,13 @@ def fold_into(out: Array, columns: Array, geometry: Geometry) -> None:
 
 def unfold(x: Array, window: Shape, geometry: Geometry) -> Array:
     """The windows of x (N, C, *size) as an (N, C, *window, *output) array."""
-    padded = np.pad(x, ((0, 0), (0, 0), *((p, p) for p in geometry.padding)))
-    view = windows(channels_last(padded), window, geometry.output(x.shape[2:], window), geometry)
     dims = len(window)
-    return np.ascontiguousarray(view.transpose(0, 1 + 2 * dims, *range(1 + dims, 1 + 2 * dims), *range(1, 1 + dims)))
+    padded = np.pad(x, ((0, 0), (0, 0), *((p, p) for p in geometry.padding)))
+    axes = tuple(range(2, 2 + dims))
+    steps = tuple(slice(None, None, s) for s in geometry.stride)
+    reach = tuple(slice(None, None, d) for d in geometry.dilation)
+    view = sliding_window_view(padded, geometry.spans(window), axes)[(slice(None), slice(None), *steps, *reach)]
+    return np.ascontiguousarray(view.transpose(0, 1, *range(2 + dims, 2 + 2 * dims), *axes))
 
 
 def fold(columns: Array, size: Shape, geometry: Geometry) -> Array:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.kernels.convolution import Array, Geometry, Shape, channels_first, channels_last
+from minigrad.kernels.convolution import Array, Geometry, Shape, channels_first, channels_last, taps
 from minigrad.kernels.threads import split
 
 BLOCK = 1 << 19  # bytes of images at a time
@@ -47,21 +47,6 @@ class Frame:
         frame = np.full((len(images), *self.needed, images.shape[-1]), self.border, images.dtype)
         frame[(slice(None), *self.inner)] = images[self.kept]
         return frame
-
-
-def taps(window: Shape, size: Shape, geometry: Geometry) -> Iterator[tuple[Any, Shape]]:
-    """(index of a frame, place in the window): what all windows see at each of their places."""
-    for tap in np.ndindex(*window):
-        yield (
-            (
-                slice(None),
-                *(
-                    slice(i * d, i * d + s * (o - 1) + 1, s)
-                    for i, d, s, o in zip(tap, geometry.dilation, geometry.stride, size, strict=True)
-                ),
-            ),
-            tap,
-        )
 
 
 def blocks(images: Array, first: int, last: int) -> Iterator[tuple[int, int]]:
