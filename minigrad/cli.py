@@ -86,7 +86,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     add("--batch-size", type=_count, metavar="N", help="images per batch (digits: 20, mnist: 100)")
     add("--optimizer", choices=OPTIMIZERS, help="optimiser (two-layer: sgd, others: adam)")
     add("--lr", type=_positive, metavar="RATE", help="learning rate (sgd: 0.1, momentum: 0.01, others: 0.001)")
-    add("--schedule", choices=SCHEDULES, default="constant", help="of the learning rate, by epochs (constant)")
+    add("--schedule", choices=SCHEDULES, default="constant", help="of the learning rate over the run (constant)")
     add("--seed", type=_seed, default=1, metavar="N", help="of the first weights and the order of the images (1)")
     add("--out", type=Path, metavar="FOLDER", help="for the files (runs/DATA-MODEL)")
     add("--resume", action="store_true", help="go on from the checkpoint in that folder, if there is one")

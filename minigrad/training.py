@@ -136,10 +136,11 @@ OPTIMIZERS = {
     "adamw": Method(lambda parameters, lr: optim.AdamW(parameters, lr=lr), lr=0.001),
 }
 
+# Of the learning rate over the steps of a run.
 SCHEDULES: dict[str, Callable[[optim.Optimizer, int], lr_scheduler.LRScheduler]] = {
-    "constant": lambda optimizer, epochs: lr_scheduler.StepLR(optimizer, epochs + 1),
-    "step": lambda optimizer, epochs: lr_scheduler.StepLR(optimizer, math.ceil(epochs / 3)),
-    "cosine": lambda optimizer, epochs: lr_scheduler.CosineAnnealingLR(optimizer, epochs),
+    "constant": lambda optimizer, steps: lr_scheduler.StepLR(optimizer, steps + 1),
+    "step": lambda optimizer, steps: lr_scheduler.StepLR(optimizer, math.ceil(steps / 3)),
+    "cosine": lambda optimizer, steps: lr_scheduler.CosineAnnealingLR(optimizer, steps),
 }
 
 
@@ -162,7 +163,7 @@ class Training:
         self.optimizer = OPTIMIZERS[settings.optimizer].build(self.model.parameters(), settings.lr)
         self.loader = DataLoader(self.train_set, settings.batch_size, shuffle=True)
         self.steps = settings.steps or settings.epochs * len(self.loader)
-        self.scheduler = SCHEDULES[settings.schedule](self.optimizer, math.ceil(self.steps / len(self.loader)))
+        self.scheduler = SCHEDULES[settings.schedule](self.optimizer, self.steps)
         self.step = 0
         self.history: list[Row] = []
         self._losses: list[float] = []  # of the epoch that has begun
@@ -204,6 +205,7 @@ class Training:
                 loss = criterion(self.model(images), labels)
                 loss.backward()
                 self.optimizer.step()
+                self.scheduler.step()
                 self._losses.append(loss.item())
                 self.step += 1
                 if not math.isfinite(self._losses[-1]):
@@ -220,7 +222,6 @@ class Training:
                 train_accuracy=accuracy(self.model, TensorDataset(*self.train_set[:EVALUATED])),
                 test_accuracy=accuracy(self.model, self.test_set),
             )
-            self.scheduler.step()
             self.history.append(row)
             self._losses, self._order = [], get_rng_state()
             if checkpoint and (every or self.step == self.steps or time.monotonic() - written >= PAUSE):
