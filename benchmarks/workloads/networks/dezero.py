@@ -33,8 +33,8 @@ class Program:
         if isinstance(layer, Linear):
             return lambda x: F.linear(x, *parameters)
         if isinstance(layer, BatchNorm):
-            mean, var = np.zeros_like(content[0]), np.ones_like(content[0])
-            return lambda x: F.batch_nrom(x, *parameters, mean, var, eps=1e-5)
+            average, var = np.zeros_like(content[0]), np.ones_like(content[0])
+            return lambda x: F.batch_nrom(x, *parameters, average, var, eps=1e-5)
         if isinstance(layer, Pool):
             return lambda x: F.pooling(x, 2, 2)
         if isinstance(layer, Mean):
