@@ -26,6 +26,7 @@ class Workload:
     name: str  # as typed after --only
     title: str  # heading of its table
     operations: int | None = None  # time is given per operation when a step consists of many, per step when None
+    in_tables: bool = True  # whether it is measured without being named
     tolerance: float = 1e-3  # largest allowed error of an answer, relative to the largest entry of that part
 
     def program(self, stem: str) -> ModuleType | None:

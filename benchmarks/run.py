@@ -145,9 +145,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmarks. Gives 1 when an engine failed or gave a wrong answer, else 0."""
     workloads = catalogue.workloads()
     engines = {name: engine for name, engine in catalogue.engines().items() if name != "reference"}
+    usual = {name: workload for name, workload in workloads.items() if workload.in_tables}
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     names = "comma-separated names or patterns"
-    parser.add_argument("--only", metavar="WORKLOADS", help=f"{names}: {', '.join(workloads)} (default: all)")
+    parser.add_argument("--only", metavar="WORKLOADS", help=f"{names}: {', '.join(usual)} (default: all of these)")
     parser.add_argument("--engines", metavar="ENGINES", help=f"{names}: {', '.join(engines)} (default: all)")
     parser.add_argument("--rounds", type=int, default=15, help="rounds, each running every engine (default: 15)")
     parser.add_argument("--seconds", type=float, default=0.2, help="length of an engine's round (default: 0.2)")
@@ -168,7 +169,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = pick(engines, options.engines)
     report = Report()
     tables = []
-    for workload in pick(workloads, options.only):
+    for workload in pick(workloads if options.only else usual, options.only):
         print(f"measuring {workload.name} ...", file=sys.stderr, flush=True)
         with Disturbance() as disturbance:
             results, notes = measure(workload, chosen, options, report)

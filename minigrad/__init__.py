@@ -91,6 +91,8 @@ from minigrad import cuda as cuda
 from minigrad import nn as nn
 from minigrad import optim as optim
 from minigrad import utils as utils
+from minigrad.serialization import load as load
+from minigrad.serialization import save as save
 
 # PyTorch's other names
 device = Device

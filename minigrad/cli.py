@@ -1,4 +1,4 @@
-"""The command `minigrad`. `minigrad train` trains the book's network; docs/command-line.md shows it."""
+"""The command `minigrad`. `minigrad train` trains the book's networks; docs/command-line.md shows it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from minigrad import __version__
 from minigrad.errors import MissingExtra
 from minigrad.training import (
     ACTIVATIONS,
+    CHECKPOINT,
     MODELS,
     OPTIMIZERS,
+    SCHEDULES,
     SOURCES,
     Settings,
     Training,
@@ -79,29 +81,36 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     add("--hidden", type=_count, default=50, metavar="N", help="neurons of its hidden layer (50)")
     add("--init-std", type=_positive, default=0.01, metavar="STD", help="deviation of its first weights (0.01)")
     length = parser.add_mutually_exclusive_group()
-    length.add_argument("--epochs", type=_count, metavar="N", help="passes over the data (digits: 50)")
-    length.add_argument("--steps", type=_count, metavar="N", help="batches to train on (mnist: 10000)")
+    length.add_argument("--epochs", type=_count, metavar="N", help="passes over the data (20; two-layer on digits: 50)")
+    length.add_argument("--steps", type=_count, metavar="N", help="batches to train on (two-layer on mnist: 10000)")
     add("--batch-size", type=_count, metavar="N", help="images per batch (digits: 20, mnist: 100)")
-    add("--optimizer", choices=OPTIMIZERS, default="sgd", help="optimiser (sgd)")
-    add("--lr", type=_positive, metavar="RATE", help="learning rate (sgd: 0.1, adam: 0.001)")
+    add("--optimizer", choices=OPTIMIZERS, help="optimiser (two-layer: sgd, others: adam)")
+    add("--lr", type=_positive, metavar="RATE", help="learning rate (sgd: 0.1, momentum: 0.01, others: 0.001)")
+    add("--schedule", choices=SCHEDULES, default="constant", help="of the learning rate over the run (constant)")
     add("--seed", type=_seed, default=1, metavar="N", help="of the first weights and the order of the images (1)")
-    add("--out", type=Path, metavar="FOLDER", help="for the three files (runs/DATA-MODEL)")
+    add("--out", type=Path, metavar="FOLDER", help="for the files (runs/DATA-MODEL)")
+    add("--resume", action="store_true", help="go on from the checkpoint in that folder, if there is one")
+    add("--checkpoint-steps", type=_count, default=0, metavar="N", help="write it every N steps, not only every epoch")
 
 
 def _settings(options: argparse.Namespace) -> Settings:
-    source = SOURCES[options.data]
-    own_length = options.steps or options.epochs
+    source, network = SOURCES[options.data], MODELS[options.model]
+    optimizer = options.optimizer or network.optimizer
+    steps, epochs = options.steps or 0, options.epochs or 0
+    if not steps and not epochs:
+        steps, epochs = (0, network.epochs) if network.epochs else (source.steps, source.epochs)
     return Settings(
         data=options.data,
         model=options.model,
         activation=options.activation,
         hidden=options.hidden,
         init_std=options.init_std,
-        optimizer=options.optimizer,
-        lr=options.lr or OPTIMIZERS[options.optimizer].lr,
+        optimizer=optimizer,
+        lr=options.lr or OPTIMIZERS[optimizer].lr,
+        schedule=options.schedule,
         batch_size=options.batch_size or source.batch_size,
-        steps=(options.steps or 0) if own_length else source.steps,
-        epochs=(options.epochs or 0) if own_length else source.epochs,
+        steps=steps,
+        epochs=epochs,
         seed=options.seed,
     )
 
@@ -118,13 +127,16 @@ def _train(options: argparse.Namespace) -> int:
     folder: Path = options.out or Path("runs") / f"{settings.data}-{settings.model}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        training = Training(settings)
+        training, checkpoint = Training(settings), folder / CHECKPOINT
         print(training.describe())
+        if options.resume and checkpoint.exists():
+            training.resume(checkpoint)
+            print(f"going on from step {training.step:,} of {checkpoint}")
         begin = time.perf_counter()
-        with tqdm(total=training.steps, unit="step", leave=False, disable=None) as bar:
-            history = training.run(on_step=bar.update, on_row=lambda row: bar.write(str(row)))
+        with tqdm(total=training.steps, initial=training.step, unit="step", leave=False, disable=None) as bar:
+            history = training.run(bar.update, lambda row: bar.write(str(row)), checkpoint, options.checkpoint_steps)
         seconds = time.perf_counter() - begin
-        paths = save(folder, training, history)
+        paths = save(folder, training)
     except (DatasetError, TrainingError) as error:
         return _fail(options, str(error))
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,10 @@ class DimensionError(IndexError, RuntimeError):
 
 class GraphError(RuntimeError):
     """A backward walk that cannot be made: freed, modified or missing values."""
+
+
+class FileFormatError(RuntimeError, UnpicklingError):
+    """A file that is damaged, not whole, or of another format than the one expected."""
 
 
 class OutOfMemory(MemoryError, RuntimeError):

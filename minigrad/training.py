@@ -1,26 +1,38 @@
-"""What `minigrad train` does: the book's training loop (section 4.5.2), with its pictures and files."""
+"""What `minigrad train` does: the book's training loop (section 4.5.2), with its pictures, files and checkpoints."""
 
 from __future__ import annotations
 
 import csv
 import io
 import math
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from minigrad import nn, optim
+from minigrad import nn, optim, serialization
+from minigrad.dtypes import float64
+from minigrad.errors import FileFormatError
 from minigrad.modes import no_grad
-from minigrad.random import manual_seed
+from minigrad.optim import lr_scheduler
+from minigrad.random import get_rng_state, manual_seed, set_rng_state
+from minigrad.tensor import tensor
 from minigrad.utils.data import DataLoader, TensorDataset
 from minigrad.utils.files import whole_or_nothing
+from minigrad.vision import models
 from minigrad.vision.datasets import MNIST, Digits
+from minigrad.vision.models.book import ACTIVATIONS as ACTIVATIONS
+from minigrad.vision.transforms.functional import resize
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+CHECKPOINT = "checkpoint.npz"
+PAUSE = 1.0
+"""Seconds after a checkpoint in which the end of an epoch writes no other: epochs may be as short as a step."""
+EVALUATED = 10_000
+"""Training images that the training accuracy is measured on, from the first one."""
 
 
 class TrainingError(RuntimeError):
@@ -42,6 +54,7 @@ class Settings:
     init_std: float = 0.01
     optimizer: str = "sgd"
     lr: float = 0.1
+    schedule: str = "constant"
     seed: int = 1
 
 
@@ -64,7 +77,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Source:
-    """Images, and the batch size and length of a run that suit them."""
+    """Images, and the batch size and length of a run of the two-layer network that suit them."""
 
     load: Callable[[bool], Digits | MNIST]
     batch_size: int
@@ -78,23 +91,34 @@ SOURCES = {
 }
 
 
-def two_layer(pixels: int, classes: int, settings: Settings) -> nn.Module:
-    """Affine, activation, affine (book, section 4.5.1): weights from N(0, init_std), biases zero."""
-    model = nn.Sequential(
-        nn.Linear(pixels, settings.hidden),
-        ACTIVATIONS[settings.activation](),
-        nn.Linear(settings.hidden, classes),
-    )
-    for parameter in model.parameters():
-        if parameter.dim() > 1:
-            nn.init.normal_(parameter, std=settings.init_std)
-        else:
-            nn.init.zeros_(parameter)
-    return model
+@dataclass(frozen=True)
+class Network:
+    """A model: how to build it for images of a shape (channels, height, width), and what suits it."""
+
+    build: Callable[[tuple[int, int, int], int, Settings], nn.Module]
+    optimizer: str = "adam"
+    epochs: int = 20
+    """Length of a run; 0 stands for the source's."""
+    side: int = 0
+    """Height and width that the images are brought to; 0 leaves them."""
+    rows: bool = False
+    """Whether it takes images as rows of pixels."""
 
 
-MODELS: dict[str, Callable[[int, int, Settings], nn.Module]] = {"two-layer": two_layer}
-ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid}
+MODELS = {
+    "two-layer": Network(
+        lambda shape, classes, settings: models.TwoLayerNet(
+            math.prod(shape), settings.hidden, classes, settings.init_std, settings.activation
+        ),
+        optimizer="sgd",
+        epochs=0,
+        rows=True,
+    ),
+    "simple-convnet": Network(lambda shape, classes, _: models.SimpleConvNet(shape, output_size=classes)),
+    "deep-convnet": Network(lambda shape, classes, _: models.DeepConvNet(shape, output_size=classes)),
+    "lenet": Network(lambda shape, classes, _: models.LeNet5(classes, shape[0]), side=28),
+    "resnet8": Network(lambda shape, classes, _: models.resnet8(num_classes=classes, in_channels=shape[0])),
+}
 
 
 @dataclass(frozen=True)
@@ -107,101 +131,191 @@ class Method:
 
 OPTIMIZERS = {
     "sgd": Method(lambda parameters, lr: optim.SGD(parameters, lr=lr), lr=0.1),
+    "momentum": Method(lambda parameters, lr: optim.SGD(parameters, lr=lr, momentum=0.9), lr=0.01),
     "adam": Method(lambda parameters, lr: optim.Adam(parameters, lr=lr), lr=0.001),
+    "adamw": Method(lambda parameters, lr: optim.AdamW(parameters, lr=lr), lr=0.001),
+}
+
+# Of the learning rate over the steps of a run.
+SCHEDULES: dict[str, Callable[[optim.Optimizer, int], lr_scheduler.LRScheduler]] = {
+    "constant": lambda optimizer, steps: lr_scheduler.StepLR(optimizer, steps + 1),
+    "step": lambda optimizer, steps: lr_scheduler.StepLR(optimizer, math.ceil(steps / 3)),
+    "cosine": lambda optimizer, steps: lr_scheduler.CosineAnnealingLR(optimizer, steps),
 }
 
 
 class Training:
-    """Data, model and optimiser of one run, drawn from `settings.seed`."""
+    """Data, model and optimiser of one run, drawn from `settings.seed`, and how far it has come."""
 
     def __init__(self, settings: Settings) -> None:
         manual_seed(settings.seed)
-        source = SOURCES[settings.data]
+        source, network = SOURCES[settings.data], MODELS[settings.model]
         train, test = source.load(True), source.load(False)
         self.settings = settings
-        self.train_set, self.test_set = _as_rows(train), _as_rows(test)
-        self.pixels, self.classes = self.train_set.tensors[0].shape[1], len(train.classes)
-        self.model = MODELS[settings.model](self.pixels, self.classes, settings)
+        self.train_set, self.test_set = _images(train, network), _images(test, network)
+        self.classes = len(train.classes)
+        side = network.side or train.data.shape[1]
+        self.shape = (1, side, network.side or train.data.shape[2])
+        try:
+            self.model = network.build(self.shape, self.classes, settings)
+        except ValueError as error:
+            raise TrainingError(f"{settings.model} cannot take these images: {error}") from error
         self.optimizer = OPTIMIZERS[settings.optimizer].build(self.model.parameters(), settings.lr)
         self.loader = DataLoader(self.train_set, settings.batch_size, shuffle=True)
         self.steps = settings.steps or settings.epochs * len(self.loader)
+        self.scheduler = SCHEDULES[settings.schedule](self.optimizer, self.steps)
+        self.step = 0
+        self.history: list[Row] = []
+        self._losses: list[float] = []  # of the epoch that has begun
+        self._order = get_rng_state()  # the random numbers that its order of images was drawn from
 
     def describe(self) -> str:
         settings = self.settings
         parameters = sum(parameter.numel() for parameter in self.model.parameters())
+        shape = "x".join(map(str, self.shape))
+        network = f"{settings.model} {shape}-{self.classes}"
+        if MODELS[settings.model].rows:
+            network = (
+                f"{settings.model} {math.prod(self.shape)}-{settings.hidden}-{self.classes} ({settings.activation})"
+            )
         return (
-            f"{settings.model} {self.pixels}-{settings.hidden}-{self.classes} ({settings.activation}), "
-            f"{parameters:,} parameters; {settings.data}: {len(self.train_set):,} train and "
+            f"{network}, {parameters:,} parameters; {settings.data}: {len(self.train_set):,} train and "
             f"{len(self.test_set):,} test images; {self.steps:,} steps of batch {settings.batch_size}, "
             f"{settings.optimizer}, lr {settings.lr:g}, seed {settings.seed}"
         )
 
-    def run(self, on_step: Callable[[], object], on_row: Callable[[Row], object]) -> list[Row]:
-        """Train. `on_step` is called after every step, `on_row` at the end of every epoch and of the run.
+    def run(
+        self,
+        on_step: Callable[[], object] = lambda: None,
+        on_row: Callable[[Row], object] = lambda row: None,
+        checkpoint: Path | None = None,
+        every: int = 0,
+    ) -> list[Row]:
+        """Train to the end. `on_step` is called after every step, `on_row` at the end of every epoch and of the run.
 
+        The state is written to `checkpoint` at the end of the run and of every epoch (see PAUSE), and after `every` so
+        many steps.
         Raises TrainingError when the loss is no longer a finite number.
         """
         criterion = nn.CrossEntropyLoss()
-        history: list[Row] = []
-        step = 0
-        while step < self.steps:
-            losses = []
-            for images, labels in self.loader:
+        written = -math.inf
+        while self.step < self.steps:
+            for images, labels in self._rest_of_epoch():
                 self.optimizer.zero_grad()
                 loss = criterion(self.model(images), labels)
                 loss.backward()
                 self.optimizer.step()
-                losses.append(loss.item())
-                step += 1
-                if not math.isfinite(losses[-1]):
-                    raise TrainingError(f"the loss is {losses[-1]} at step {step}: try a smaller --lr")
+                self.scheduler.step()
+                self._losses.append(loss.item())
+                self.step += 1
+                if not math.isfinite(self._losses[-1]):
+                    raise TrainingError(f"the loss is {self._losses[-1]} at step {self.step}: try a smaller --lr")
                 on_step()
-                if step == self.steps:
+                if self.step == self.steps:
                     break
+                if checkpoint and every and self.step % every == 0 and len(self._losses) < len(self.loader):
+                    self.save(checkpoint)
             row = Row(
-                epoch=len(history) + 1,
-                step=step,
-                loss=math.fsum(losses) / len(losses),
-                train_accuracy=accuracy(self.model, self.train_set),
+                epoch=len(self.history) + 1,
+                step=self.step,
+                loss=math.fsum(self._losses) / len(self._losses),
+                train_accuracy=accuracy(self.model, TensorDataset(*self.train_set[:EVALUATED])),
                 test_accuracy=accuracy(self.model, self.test_set),
             )
-            history.append(row)
+            self.history.append(row)
+            self._losses, self._order = [], get_rng_state()
+            if checkpoint and (every or self.step == self.steps or time.monotonic() - written >= PAUSE):
+                self.save(checkpoint)
+                written = time.monotonic()
             on_row(row)
-        return history
+        return self.history
+
+    def _rest_of_epoch(self) -> Iterator[Any]:
+        """The batches of this epoch that are still to come, in the order that the epoch began with."""
+        now = get_rng_state()
+        set_rng_state(self._order)
+        batches = iter(self.loader)
+        for _ in self._losses:
+            next(batches)
+        if self._losses:
+            set_rng_state(now)
+        return batches
+
+    def save(self, path: Path) -> None:
+        """Write all that a run needs to go on from here, whole or not at all."""
+        state = {
+            "settings": asdict(self.settings),
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scheduler": self.scheduler.state_dict(),
+            "random": get_rng_state(),
+            "order": self._order,
+            "step": self.step,
+            "losses": tensor(self._losses, dtype=float64),
+            "history": tensor([list(vars(row).values()) for row in self.history], dtype=float64),
+        }
+        serialization.save(state, path)
+
+    def resume(self, path: Path) -> None:
+        """Go on from a checkpoint of a run with the same settings.
+
+        The length may differ, unless the learning rate depends on it. Raises TrainingError for other settings and for a
+        file that is no checkpoint.
+        """
+        try:
+            state = serialization.load(path)
+            saved, own = state["settings"], asdict(self.settings)
+            free = ("steps", "epochs") if self.settings.schedule == "constant" else ()
+            other = [name for name in own if name not in free and own[name] != saved[name]]
+            if other:
+                told = ", ".join(f"--{name.replace('_', '-')} {saved[name]}" for name in other)
+                raise TrainingError(f"{path} is of a run with {told}: give that, or start anew without --resume")
+            self.model.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            if self.settings.schedule != "constant":
+                self.scheduler.load_state_dict(state["scheduler"])
+            set_rng_state(state["random"])
+            self._order, self.step, self._losses = state["order"], state["step"], state["losses"].tolist()
+            self.history = [Row(int(epoch), int(step), *rest) for epoch, step, *rest in state["history"].tolist()]
+        except (KeyError, TypeError) as error:
+            raise TrainingError(f"{path} is not a checkpoint of minigrad train ({error!r})") from error
+        except FileFormatError as error:
+            raise TrainingError(str(error)) from error
 
 
-def _as_rows(dataset: Digits | MNIST) -> TensorDataset:
-    """All images as rows of pixels in [0, 1], indexed a batch at a time."""
-    return TensorDataset(dataset.data.reshape(len(dataset), -1).float() / 255, dataset.targets)
+def _images(dataset: Digits | MNIST, network: Network) -> TensorDataset:
+    """All images with pixels in [0, 1], as (N, 1, H, W) or as rows, indexed a batch at a time."""
+    images = dataset.data.unsqueeze(1).float() / 255
+    if network.side:
+        images = resize(images, (network.side, network.side))
+    return TensorDataset(images.flatten(1) if network.rows else images, dataset.targets)
 
 
-def accuracy(model: nn.Module, dataset: TensorDataset, batch_size: int = 10_000) -> float:
-    """The fraction of `dataset` whose largest output is its label's."""
+def accuracy(model: nn.Module, dataset: TensorDataset, batch_size: int = 500) -> float:
+    """The fraction of `dataset` whose largest output is its label's, in evaluation mode."""
     images, labels = dataset.tensors
     right = 0
+    model.eval()
     with no_grad():
         for start in range(0, len(dataset), batch_size):
             part = slice(start, start + batch_size)
             right += int((model(images[part]).argmax(1) == labels[part]).sum())
+    model.train()
     return right / len(dataset)
 
 
-def save(folder: Path, training: Training, history: list[Row]) -> list[Path]:
+def save(folder: Path, training: Training) -> list[Path]:
     """Write `history.csv`, `curves.png` and `weights.npz` into `folder`, each whole or not at all."""
     paths = [folder / "history.csv", folder / "curves.png", folder / "weights.npz"]
     with whole_or_nothing(paths[0]) as file:
         text = io.TextIOWrapper(file, encoding="utf-8", newline="")
         table = csv.DictWriter(text, [field.name for field in fields(Row)])
         table.writeheader()
-        table.writerows(asdict(row) for row in history)
+        table.writerows(asdict(row) for row in training.history)
         text.detach()
     with whole_or_nothing(paths[1]) as file:
-        draw_curves(history, training.settings).savefig(file, format="png", dpi=120)
-    with whole_or_nothing(paths[2]) as file:
-        arrays: dict[str, Any] = {
-            name: np.asarray(value.detach().numpy()) for name, value in training.model.state_dict().items()
-        }
-        np.savez(file, **arrays)
+        draw_curves(training.history, training.settings).savefig(file, format="png", dpi=120)
+    serialization.save(training.model.state_dict(), paths[2])
     return paths
 
 
@@ -212,7 +326,8 @@ def draw_curves(history: list[Row], settings: Settings) -> Figure:
     steps = [row.step for row in history]
     marker = "." if len(history) <= 60 else ""
     figure = Figure(figsize=(9, 3.6), layout="constrained")
-    figure.suptitle(f"{settings.model} ({settings.activation}) on {settings.data}")
+    network = f"{settings.model} ({settings.activation})" if MODELS[settings.model].rows else settings.model
+    figure.suptitle(f"{network} on {settings.data}")
     left, right = figure.subplots(1, 2)
     left.plot(steps, [row.loss for row in history], marker=marker)
     left.set(xlabel="step", ylabel="training loss", ylim=(0, None))

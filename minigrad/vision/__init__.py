@@ -1,1 +1,1 @@
-"""Images, at torchvision's places: `minigrad.vision.datasets`."""
+"""Images, at torchvision's places: `minigrad.vision.datasets`, `.transforms` and `.models`."""
