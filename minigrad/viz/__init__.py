@@ -1,0 +1,6 @@
+"""Pictures of graphs and training: values above the arrows, gradients below."""
+
+from minigrad.viz.form import Form
+from minigrad.viz.recording import record
+
+__all__ = ["Form", "record"]
