@@ -370,7 +370,7 @@ class Cards:
 
     def _shape(self, shape: Sequence[int]) -> str:
         """A shape, its first dimension as N if that is the number of examples."""
-        first = self.run.inputs[0]._data.shape if self.run.inputs else ()
+        first: Sequence[int] = self.run.inputs[0]._data.shape if self.run.inputs else ()
         text = shape_text(tuple(shape))
         if len(first) > 1 and len(shape) > 1 and shape[0] == first[0]:
             return text.replace(f"({shape[0]},", "(N,", 1)
