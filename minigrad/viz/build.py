@@ -18,6 +18,7 @@ from minigrad.viz.names import Names
 from minigrad.viz.numbers import number, only_shape, quantity
 from minigrad.viz.trace import UNKNOWN, Trace, inputs_of
 
+EXPLAINED = 300  # operations: in larger graphs nobody reads how each gradient comes about
 GHOSTS = 3  # a leaf used more often than this is drawn once per use
 
 
@@ -65,6 +66,7 @@ class Builder:
     ) -> None:
         self.found, self.names, self.shapes, self.modules = found, names, shapes, modules
         self.form = Form()
+        self.explains = len(found.nodes) <= EXPLAINED
         self.labels: dict[Function, str] = {}
         self.into: list[list[Wire]] = [self._wires(n) for n in found.nodes]
         for i, (t, key) in enumerate(zip(roots, found.roots, strict=True)):
@@ -237,7 +239,7 @@ class Builder:
             edge.value = self._value(key)
             self.edges_of.setdefault(key, []).append(edge)
         edge.gradient, edge.argument, edge.name = self._gradient(gradient), w.argument, w.name
-        if isinstance(w.target, Function) and gradient is not None:
+        if isinstance(w.target, Function) and gradient is not None and self.explains:
             names = [self._short_name(u) for u in self.into_of[w.target]]
             edge.local = local_text(w.target, w.argument or 0, self.found.totals.get(w.target), gradient, names)
         self.form.edges.append(edge)

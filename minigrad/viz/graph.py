@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from minigrad.function import TensorCore, user_frame
 from minigrad.viz.build import build
+from minigrad.viz.groups import grouped
 from minigrad.viz.modules import Run, module_form
 from minigrad.viz.names import Names
 from minigrad.viz.picture import Picture
@@ -119,5 +120,7 @@ def draw(
     form = build(found, roots, known, shapes=values == "shapes")
     form.title = title
     size = sum(n.kind != "fork" for n in form.nodes)
-    form.style = style if style != "auto" else "book" if size <= BOOK else "compact"
+    form.style = style if style != "auto" else "book" if size <= BOOK else "compact" if size <= COMPACT else "module"
+    if form.style == "module":
+        form = grouped(form, CARDS)
     return Picture(form, local=grads == "local", lang=lang, seconds=seconds)
