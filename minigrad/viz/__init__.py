@@ -1,5 +1,6 @@
-"""Pictures of graphs, networks and trainings."""
+"""Pictures of graphs, networks and trainings: values above the arrows, gradients below."""
 
+from minigrad.viz.form import Form
 from minigrad.viz.pictures import (
     plot_confusion_matrix,
     plot_contour,
@@ -8,9 +9,11 @@ from minigrad.viz.pictures import (
     plot_gradients,
     plot_histogram,
 )
+from minigrad.viz.recording import record
 from minigrad.viz.summary import ModelStatistics, summary
 
 __all__ = [
+    "Form",
     "ModelStatistics",
     "plot_confusion_matrix",
     "plot_contour",
@@ -18,5 +21,6 @@ __all__ = [
     "plot_filters",
     "plot_gradients",
     "plot_histogram",
+    "record",
     "summary",
 ]

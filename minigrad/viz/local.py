@@ -1,0 +1,34 @@
+"""How a gradient comes about, in a few symbols: "1.1 × 2", "dY · Wᵀ"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from minigrad.function import Bundle, Function
+from minigrad.viz.numbers import number
+
+MATRICES = {
+    "Matmul": ("dY · {1}ᵀ", "{0}ᵀ · dY"),
+    "Linear": ("dY · {1}", "dYᵀ · {0}", "Σ dY"),
+    "Add": ("dY", "dY"),
+    "Sub": ("dY", "−dY"),
+    "Mul": ("dY × {1}", "dY × {0}"),
+}
+
+
+def local_text(n: Function, argument: int, upstream: Any, gradient: Any, inputs: Sequence[str]) -> str:
+    """The gradient of one argument as upstream times local derivative; "" where no short formula says it.
+
+    `inputs` are the names of the arguments.
+    """
+    if upstream is None or isinstance(upstream, Bundle) or isinstance(gradient, Bundle):
+        return ""
+    if np.ndim(upstream) == np.ndim(gradient) == 0:
+        with np.errstate(all="ignore"):
+            slope = gradient / upstream if upstream else gradient
+        return f"{number(upstream)} × {number(slope)}" if upstream and np.isfinite(slope) else ""
+    formulas = MATRICES.get(type(n).__name__, ())
+    return formulas[argument].format(*inputs) if argument < len(formulas) and len(inputs) > 1 else ""
