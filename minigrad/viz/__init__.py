@@ -1,6 +1,8 @@
 """Pictures of graphs, networks and trainings: values above the arrows, gradients below."""
 
 from minigrad.viz.form import Form
+from minigrad.viz.graph import graph
+from minigrad.viz.picture import Picture
 from minigrad.viz.pictures import (
     plot_confusion_matrix,
     plot_contour,
@@ -15,6 +17,8 @@ from minigrad.viz.summary import ModelStatistics, summary
 __all__ = [
     "Form",
     "ModelStatistics",
+    "Picture",
+    "graph",
     "plot_confusion_matrix",
     "plot_contour",
     "plot_curves",

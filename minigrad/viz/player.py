@@ -30,7 +30,7 @@ class Step:
 
 
 def player(
-    svg: str,
+    figure: str,
     steps: Sequence[Step],
     *,
     title: Text,
@@ -38,18 +38,17 @@ def player(
     legend: Sequence[tuple[str, Text]] = (),
     description: Text = ("", ""),
     style: str = "",
-    language: str | None = None,
+    lang: str = "en",
 ) -> str:
-    """The HTML file for a figure and its steps.
+    """The HTML file for a figure, an SVG or other HTML, and its steps.
 
     `title` and `start`, what is said before the first step, are in English and Chinese, `legend` lines with a class
-    each, `description` what the figure shows. `style` is more CSS. The page begins in `language`, "en" or "zh", by
-    default the reader's. Raises ValueError for another language, and for a step whose elements the figure lacks.
+    each, `description` what the figure shows. `style` is more CSS. The page begins in `lang`, "en" or "zh". Raises
+    ValueError for another language, and for a step whose elements the figure lacks.
     """
-    if language not in (None, "en", "zh"):
-        raise ValueError(f"language must be 'en', 'zh' or None, got {language!r}")
-    width, _ = size_of(svg)
-    there = set(re.findall(r'\bid="([^"]*)"', svg))
+    if lang not in ("en", "zh"):
+        raise ValueError(f"lang must be 'en' or 'zh', got {lang!r}")
+    there = set(re.findall(r'\bid="([^"]*)"', figure))
     missing = {id for step in steps for id in (*step.show, *step.on)} - there
     if missing:
         raise ValueError(f"the figure has no elements {sorted(missing)}")
@@ -58,8 +57,7 @@ def player(
     data = data.replace("<!--", "<\\u0021--")
     script = _squeezed((STATIC / "player.js").read_text(encoding="utf-8"))
     css = _squeezed((STATIC / "player.css").read_text(encoding="utf-8"))
-    # Letters are never smaller than drawn: a wide figure scrolls within its frame.
-    css += _squeezed(f"#figure svg {{ width: 100%; min-width: {width:.0f}px; max-width: {1.6 * width:.0f}px; }}\n{style}")
+    css += "\n" + _squeezed(style)
     policy = (
         "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
         f"script-src {_hash(script)}; style-src {_hash(css)}"
@@ -67,7 +65,7 @@ def player(
     described = description if description[0] else title
     lines = "".join(f' <span class="{name}">{_both(text)}</span>' for name, text in legend)
     return f"""<!doctype html>
-<html lang="{language or "en"}" data-language="{language or "auto"}"><head><meta charset="utf-8">
+<html lang="{lang}"><head><meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{html.escape(title[0])}</title>
@@ -76,7 +74,7 @@ def player(
 <body><main><h1>{_both(title)}</h1>
 <p class="legend">{lines}</p>
 <div id="figure" role="group" tabindex="0" aria-label="{html.escape(" · ".join(dict.fromkeys(described)))}">
-{svg}
+{figure}
 </div>
 <div id="bar" hidden>
 <button id="back"><span aria-hidden="true">◀</span> {_both(("back", "后退"))}</button>

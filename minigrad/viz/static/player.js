@@ -35,7 +35,6 @@
     e.preventDefault()
     go(n)
   }
-  if (root.dataset.language == 'auto' && navigator.language.startsWith('zh')) root.lang = 'zh'
   $('bar').hidden = $('text').hidden = false
   draw()
 })()
