@@ -36,7 +36,8 @@ def html(form: Form, svg: str, lang: str = "en") -> str:
         shown,
         title=title,
         start=START if shown else NO_STEPS,
-        legend=LEGEND if form.style == "book" else (),
+        legend=LEGEND if form.style == "book" and svg else (),
+        notes=form.notes,
         style=_theme(svg),
         lang=lang,
     )
@@ -100,14 +101,16 @@ def _theme(svg: str) -> str:
     if not svg:
         return "#figure table { margin: 0 auto; } #figure td { padding: 0 10px; } #figure .on td { background: var(--on); }"
     width, _ = size_of(svg)
-    # Letters are never smaller than drawn: a wide figure scrolls within its frame.
-    rules = [f"#figure svg {{ width: 100%; min-width: {width:.0f}px; max-width: {1.6 * width:.0f}px; }}"]
+    # Letters are hardly ever smaller than drawn: a wide figure scrolls within its frame.
+    rules = [f"#figure svg {{ width: 100%; min-width: {0.85 * width:.0f}px; max-width: {1.6 * width:.0f}px; }}"]
     for color, role in ROLES.items():
         for property in ("fill", "stroke"):
             rules.append(f'#figure [{property}="{color.lower()}"] {{ {property}: var(--{role}); }}')
     rules.append('#figure :is(ellipse, path, polygon)[fill="#ffffff"] { fill: var(--page); }')
     dark = []
     for strong, pale in dot.CARDS.values():
+        if strong in ROLES:
+            continue
         dark.append(f'#figure [fill="{pale.lower()}"] {{ fill: {_mixed(strong, PAGE, 0.35)}; }}')
         dark.append(f'#figure text[fill="{strong.lower()}"] {{ fill: {_mixed(strong, "#FFFFFF", 0.35)}; }}')
     used = [rule for rule in dark if re.search(r'fill="(#\w+)"', rule)[0] in svg]  # type: ignore[index]

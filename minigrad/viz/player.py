@@ -36,14 +36,14 @@ def player(
     title: Text,
     start: Text,
     legend: Sequence[tuple[str, Text]] = (),
-    description: Text = ("", ""),
+    notes: Sequence[str] = (),
     style: str = "",
     lang: str = "en",
 ) -> str:
     """The HTML file for a figure, an SVG or other HTML, and its steps.
 
-    `title` and `start`, what is said before the first step, are in English and Chinese, `legend` lines with a class
-    each, `description` what the figure shows. `style` is more CSS. The page begins in `lang`, "en" or "zh". Raises
+    `title` and `start`, what is said before the first step, are in English and Chinese. `legend` are words with a class
+    each, `notes` lines below the figure, `style` is more CSS. The page begins in `lang`, "en" or "zh". Raises
     ValueError for another language, and for a step whose elements the figure lacks.
     """
     if lang not in ("en", "zh"):
@@ -62,8 +62,8 @@ def player(
         "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
         f"script-src {_hash(script)}; style-src {_hash(css)}"
     )
-    described = description if description[0] else title
-    lines = "".join(f' <span class="{name}">{_both(text)}</span>' for name, text in legend)
+    keys = " · ".join(f'<span class="{name}">{_both(text)}</span>' for name, text in legend)
+    remarks = "".join(f'<p class="note">{html.escape(note)}</p>\n' for note in notes)
     return f"""<!doctype html>
 <html lang="{lang}"><head><meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="{policy}">
@@ -71,18 +71,19 @@ def player(
 <title>{html.escape(title[0])}</title>
 <link rel="icon" href="data:,">
 <style>{css}</style></head>
-<body><main><h1>{_both(title)}</h1>
-<p class="legend">{lines}</p>
-<div id="figure" role="group" tabindex="0" aria-label="{html.escape(" · ".join(dict.fromkeys(described)))}">
+<body><main>
+<header><h1>{_both(title)}</h1>
+<button id="language" hidden><span class="en" lang="zh">中文</span><span class="zh" lang="en">English</span></button></header>
+<p class="legend">{keys}</p>
+<div id="figure" role="group" tabindex="0" aria-label="{html.escape(" · ".join(dict.fromkeys(title)))}">
 {figure}
 </div>
-<div id="bar" hidden>
+{remarks}<div id="bar" hidden>
 <button id="back"><span aria-hidden="true">◀</span> {_both(("back", "后退"))}</button>
 <button id="next"><span aria-hidden="true">▶</span> {_both(("step", "步进"))}</button>
 <button id="play"><span class="still">{_both(("play", "播放"))}</span><span class="moving">{_both(("pause", "暂停"))}</span></button>
 <label>{_both(("steps", "步骤"))} <input id="slider" type="range" min="0" max="{len(steps)}" value="0"></label>
 <span id="count"></span>
-<button id="language"><span class="en" lang="zh">中文</span><span class="zh" lang="en">English</span></button>
 </div>
 <p id="text" role="status" aria-live="polite" hidden></p></main>
 <script type="application/json" id="steps">{data}</script>

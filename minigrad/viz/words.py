@@ -63,6 +63,9 @@ class _Words:
     def __init__(self, form: Form) -> None:
         self.nodes = {n.id: n for n in form.nodes}
         self.edges = {e.id: e for e in form.edges}
+        self.into: dict[str, list[Edge]] = {}
+        for e in form.edges:
+            self.into.setdefault(e.target, []).append(e)
         self.stems = {e.target: e for e in form.edges if e.role == "stem"}
 
     def step(self, event: Event) -> Step:
@@ -121,12 +124,21 @@ class _Words:
         rule = RULES.get(node.operation, ANY)
         if node.operation == "Div" and node.label == "/":
             rule = RECIPROCAL
-        results = [_text(e.gradient) + (f" = {_signed(e.local)}" if e.local else "") for e in shows]
+        results = [_text(e.gradient) + self._how(node, e, g) for e in shows]
         english, chinese = (text.format(g=g).replace("  ", " ") for text in rule)
         return (
             f"Backward {node.label}: {english}: {', '.join(results)}",
             f"反向传播 {node.label}：{chinese}：{'，'.join(results)}",
         )
+
+    def _how(self, node: Node, e: Edge, g: str) -> str:
+        """' = 1.1 × 2', where the gradient of one input is said in a few symbols."""
+        if e.gradient is not None and e.gradient.shape:
+            return f" = {e.local}" if e.local and node.operation in ("Matmul", "Linear") else ""
+        if node.operation == "Mul":
+            others = [self._value(i) for i in self.into.get(node.id, ()) if i.id != e.id]
+            return f" = {_bracketed(g)} × {_bracketed(others[0])}" if len(others) == 1 else ""
+        return f" = {_signed(e.local)}" if e.local else ""
 
 
 def _text(q: Quantity | None) -> str:

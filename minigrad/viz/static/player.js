@@ -35,6 +35,6 @@
     e.preventDefault()
     go(n)
   }
-  $('bar').hidden = $('text').hidden = false
+  $('bar').hidden = $('text').hidden = $('language').hidden = false
   draw()
 })()
