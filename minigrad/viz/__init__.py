@@ -11,14 +11,19 @@ from minigrad.viz.pictures import (
     plot_gradients,
     plot_histogram,
 )
+from minigrad.viz.plays import Page, play_convolution, play_descent, play_max_pool
 from minigrad.viz.recording import record
 from minigrad.viz.summary import ModelStatistics, summary
 
 __all__ = [
     "Form",
     "ModelStatistics",
+    "Page",
     "Picture",
     "graph",
+    "play_convolution",
+    "play_descent",
+    "play_max_pool",
     "plot_confusion_matrix",
     "plot_contour",
     "plot_curves",

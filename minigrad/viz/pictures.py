@@ -55,8 +55,8 @@ def plot_curves(
     """Lines over the steps, one for each name: losses or accuracies. `steps` are by default 0, 1, 2, ..."""
     with drawing(ax, title, xlabel, ylabel) as axes:
         for i, (name, values) in enumerate(curves.items()):
-            y = _array(values)
-            x = np.arange(len(y)) if steps is None else _array(steps)
+            y = as_array(values)
+            x = np.arange(len(y)) if steps is None else as_array(steps)
             every = max(1, math.ceil(len(y) / 20))
             axes.plot(x, y, label=name, markersize=4, markevery=(i * every // len(curves), every), **_look(i))
         axes.grid(alpha=0.3)
@@ -78,7 +78,9 @@ def plot_histogram(
     ylabel: str = "",
 ) -> Axes:
     """How the elements of weights or activations are distributed; several by a dict of them, over the same bins."""
-    groups = {name: _array(v).ravel() for name, v in (values if isinstance(values, Mapping) else {"": values}).items()}
+    groups = {
+        name: as_array(v).ravel() for name, v in (values if isinstance(values, Mapping) else {"": values}).items()
+    }
     edges = np.histogram_bin_edges(np.concatenate(list(groups.values())), bins, range)
     with drawing(ax, title, xlabel, ylabel) as axes:
         for i, (name, data) in enumerate(groups.items()):
@@ -97,7 +99,7 @@ def plot_filters(
     Filters of three channels are coloured; of other numbers, every channel has a tile, a row for each filter. Raises
     ShapeError for other numbers of dimensions.
     """
-    tiles = _array(weight).astype(np.float64)
+    tiles = as_array(weight).astype(np.float64)
     if tiles.ndim == 4 and tiles.shape[1] == 3:
         tiles = np.moveaxis(tiles, 1, -1)
     elif tiles.ndim == 4:
@@ -131,7 +133,7 @@ def plot_confusion_matrix(
 
     Raises ShapeError if the shapes differ.
     """
-    t, p = _array(target), _array(predicted)
+    t, p = as_array(target), as_array(predicted)
     if t.shape != p.shape:
         raise ShapeError(f"plot_confusion_matrix: targets of shape {t.shape} but predictions of shape {p.shape}")
     n = len(classes) if classes is not None else int(max(t.max(initial=0), p.max(initial=0))) + 1
@@ -172,7 +174,7 @@ def plot_gradients(
     dx, dy = minigrad.autograd.grad(f(x, y).sum(), (x, y), materialize_grads=True)
     sign = -1 if descent else 1
     with drawing(ax, title, xlabel, ylabel) as axes:
-        axes.quiver(*map(_array, (x, y, sign * dx, sign * dy)), color="#667085", angles="xy")
+        axes.quiver(*map(as_array, (x, y, sign * dx, sign * dy)), color="#667085", angles="xy")
         axes.set(xlim=xlim, ylim=ylim)
     return axes
 
@@ -201,7 +203,7 @@ def plot_contour(
         if minimum is not None:
             axes.plot(*minimum, marker="+", color="black", markersize=12, markeredgewidth=2, linestyle="", zorder=3)
         for i, (name, points) in enumerate((paths or {}).items()):
-            axes.plot(*_array(points).T, label=name, markersize=4, **_look(i))
+            axes.plot(*as_array(points).T, label=name, markersize=4, **_look(i))
         axes.set(xlim=xlim, ylim=ylim)
         if paths:
             axes.legend(frameon=False, ncols=2)
@@ -212,7 +214,7 @@ def surface(f: Surface, xlim: Range, ylim: Range, n: int = 101) -> tuple[Any, An
     """The values of f on a grid: arrays x, y, z of shape (n, n)."""
     x, y = _grid(xlim, ylim, n)
     with minigrad.no_grad():
-        z = _array(f(minigrad.from_numpy(x), minigrad.from_numpy(y)))
+        z = as_array(f(minigrad.from_numpy(x), minigrad.from_numpy(y)))
     return x, y, np.broadcast_to(z, x.shape)
 
 
@@ -279,5 +281,6 @@ def _grid(xlim: Range, ylim: Range, n: int) -> tuple[Any, Any]:
     return x, y
 
 
-def _array(value: Any) -> np.ndarray[Any, Any]:
+def as_array(value: Any) -> np.ndarray[Any, Any]:
+    """The numbers of a tensor or of anything that NumPy takes."""
     return value.detach().numpy() if isinstance(value, Tensor) else np.asarray(value)
