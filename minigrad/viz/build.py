@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from types import CodeType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,17 +23,21 @@ GHOSTS = 3  # a leaf used more often than this is drawn once per use
 
 def line_in_words(n: Function) -> str:
     """'train.py, line 12, in step' for where the operation was called; "" if the node did not keep it."""
-    if getattr(n, "code", None) is None:
-        return ""
-    path = n.code.co_filename
-    return line_of(n).replace(f'File "{path}"', os.path.basename(path))
+    return _line(n.code, n.at) if getattr(n, "code", None) is not None else ""
+
+
+@functools.lru_cache(4096)
+def _line(code: CodeType, at: int) -> str:
+    return line_of(SimpleNamespace(code=code, at=at)).replace(
+        f'File "{code.co_filename}"', os.path.basename(code.co_filename)
+    )
 
 
 class Constant:
     """An argument that needs no gradient: a number, an array or a tensor; None if it is not known any more."""
 
-    def __init__(self, value: Any) -> None:
-        self.value = value
+    def __init__(self, value: Any, shape: tuple[int, ...] = (), dtype: Any = None) -> None:
+        self.value, self.shape, self.dtype = value, shape, dtype
 
 
 class Wire:
@@ -78,6 +84,7 @@ class Builder:
         self.into_of = dict(zip(found.nodes, self.into, strict=False))
         self.unnamed = {"input": 0, "parameter": 0}
         self.generated: dict[int, str] = {}
+        self.quantities: dict[Any, Quantity | None] = {}
 
     def build(self) -> Form:
         for n, wires in zip(self.found.nodes, self.into, strict=False):
@@ -123,13 +130,21 @@ class Builder:
                     continue
                 if value is None and i in known:
                     continue  # an optional argument that was not given: no bias
-                key = Constant(value)
+                key = Constant(value, *self._shape_of_constant(n, i))
             names = n.arguments
             name = names[min(i, len(names) - 1)] if names else ""
             if isinstance(n, Variadic) and names:
                 name = f"{name}[{i - len(names) + 1}]"
             wires.append(Wire(key, n, i, name, self.found.contributions.get((n, k)) if k is not None else None))
         return wires
+
+    def _shape_of_constant(self, n: Function, i: int) -> tuple[Any, Any]:
+        """Shape and dtype of an argument that is not known itself: as the result has, if it was not broadcast."""
+        out = self.found.values.get(n, self.found.totals.get(n))
+        if out is None or isinstance(out, Bundle):
+            return (), None
+        broadcast = n.extra.broadcast if n.extra is not None else None
+        return (np.shape(out) if broadcast is None or i >= len(broadcast) else broadcast[i]), out.dtype
 
     # ---------------------------------------------------------------- nodes
 
@@ -150,10 +165,9 @@ class Builder:
             return
         if isinstance(key, Constant):
             kind, label = "constant", self.names.of(key.value) if isinstance(key.value, TensorCore) else ""
-            value = raw(key.value)
-            if not label:
-                label = "?" if value is None else quantity(value, shapes=self.shapes).text
-            node = self._add(kind, label, value=None if value is None else quantity(value, shapes=self.shapes))
+            value = self._value(key)
+            label = label or (value.text if key.value is not None and value is not None else "constant")
+            node = self._add(kind, label, value=value)
         else:
             kind = "parameter" if isinstance(key, Parameter) else "variable"
             name = self.names.of(key) or self._new_name(key, kind)
@@ -238,9 +252,16 @@ class Builder:
     # ---------------------------------------------------------------- quantities
 
     def _value(self, key: Any) -> Quantity | None:
+        if key not in self.quantities:
+            self.quantities[key] = self._quantity(key)
+        return self.quantities[key]
+
+    def _quantity(self, key: Any) -> Quantity | None:
         value = raw(key.value) if isinstance(key, Constant) else self.found.values.get(key)
         if value is not None:
             return quantity(value, shapes=self.shapes)
+        if isinstance(key, Constant):
+            return key.shape and only_shape(key.shape, key.dtype)
         total = self.found.totals.get(key)
         return None if total is None or isinstance(total, Bundle) else only_shape(np.shape(total), total.dtype)
 

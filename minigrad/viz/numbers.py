@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -36,21 +37,33 @@ def array_text(a: Any) -> str:
     return "[" + ", ".join(map(array_text, a)) + "]"
 
 
+@functools.cache
+def dtype_name(dtype: Any) -> str:
+    """NumPy's name of a dtype, which NumPy takes its time to spell."""
+    return str(dtype)
+
+
 def quantity(a: Any, *, shapes: bool = False) -> Quantity:
     """What stands beside an arrow for an array or number. `shapes` prints the shape of everything but single numbers."""
-    a = np.asarray(a)
-    plain = a.size <= SHOWN and not (shapes and a.ndim)
-    full = f"{a.dtype} {shape_text(a.shape)}" if a.ndim else str(a.dtype)
+    if isinstance(a, (np.generic, float, int)):
+        text, name = number(a), dtype_name(a.dtype) if isinstance(a, np.generic) else type(a).__name__
+        return Quantity(text, (), name, f"{name}: {text}", a.item() if isinstance(a, np.generic) else a)
+    name = dtype_name(a.dtype)
+    full = f"{name} {shape_text(a.shape)}" if a.ndim else name
+    text = shape_text(a.shape)
     if a.size <= IN_TOOLTIP:
-        full += f": {array_text(a)}"
+        every = array_text(a)
+        full += f": {every}"
+        if a.size <= SHOWN and not (shapes and a.ndim):
+            text = every
     elif a.dtype.kind in "fiu":
         with np.errstate(all="ignore"):
             full += f": mean {number(a.mean())}, min {number(a.min())}, max {number(a.max())}"
     data = a.tolist() if a.size <= DATA_LIMIT and a.dtype.kind in "fiub" else None
-    return Quantity(array_text(a) if plain else shape_text(a.shape), tuple(a.shape), str(a.dtype), full, data)
+    return Quantity(text, tuple(a.shape), name, full, data)
 
 
 def only_shape(shape: tuple[int, ...], dtype: Any) -> Quantity:
     """For a value that is not known any more: its shape, or nothing if it was a single number."""
     text = shape_text(shape) if len(shape) else ""
-    return Quantity(text, tuple(shape), str(dtype), f"{dtype} {shape_text(shape)}: not kept")
+    return Quantity(text, tuple(shape), dtype_name(dtype), f"{dtype_name(dtype)} {shape_text(shape)}: not kept")

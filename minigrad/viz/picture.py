@@ -15,7 +15,7 @@ from minigrad.viz.render import SECONDS, NoRenderer, TooLarge, render
 from minigrad.viz.svg import tidy
 
 if TYPE_CHECKING:
-    import graphviz
+    import graphviz  # type: ignore[import-untyped]
 
 FORMATS = ("svg", "png", "pdf", "dot", "json", "html")
 

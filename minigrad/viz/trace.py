@@ -19,8 +19,9 @@ import numpy as np
 from minigrad import modes
 from minigrad.engine import reachable
 from minigrad.errors import GraphError, describe
-from minigrad.function import RESULT, Bundle, Function, Output, Several, TensorCore, Variadic, edge_of, new, raw
+from minigrad.function import RESULT, Bundle, Function, Output, Plan, Several, TensorCore, Variadic, edge_of, new, raw
 from minigrad.kernels.sums import sum_to
+from minigrad.viz.form import DATA_LIMIT
 from minigrad.viz.recording import recorded
 
 FREED = (
@@ -89,7 +90,7 @@ def kept_by(n: Function) -> dict[int, Any]:
             slots.update({fixed + i: v for i, v in enumerate(entry)} if is_inputs else {slot: entry})
     elif isinstance(n, Several):
         slots.update(zip(n.reads[0], saved[2], strict=True))
-    elif plan is not None:
+    elif isinstance(plan, Plan):
         slots.update(zip(plan.slots, saved, strict=True))
     elif n.arguments:  # the straight-line forms: every argument, then the result; None for what no rule needed
         slots.update({i: v for i, v in enumerate(saved[:-1]) if v is not None})
@@ -160,7 +161,10 @@ def find_kept(found: Trace, n: Function) -> None:
                 found.values.setdefault(n, v)
         elif not (isinstance(v, TensorCore) and written_since(v, n.number)):
             known.setdefault(slot, v)
+    added = getattr(n, "plan", None)
     for e, i in zip(n.edges, inputs_of(n), strict=False):
+        if e is None and isinstance(added, (int, float)):
+            known.setdefault(i, added)
         if e is not None and i in known:
             found.values.setdefault(e, raw(known[i]))
 
@@ -187,19 +191,26 @@ def run_again(found: Trace, n: Function) -> None:
 
 
 def recover_constant(found: Trace, n: Function) -> None:
-    """The constant of a sum or difference, which no rule reads, from its result: as exactly as can be, or not at all."""
+    """The constant array of a sum or difference, which no rule reads, from the result; if four digits of it are sure."""
     if n.symbol not in ("+", "−") or len(n.edges) != 2 or n not in found.values:
         return
+    out = found.values[n]
     for here, other in ((0, 1), (1, 0)):
         x = found.values.get(n.edges[other])
-        if n.edges[here] is None and here not in found.arguments[n] and x is not None:
-            out = np.float64(found.values[n]) if np.size(x) == 1 else None
-            if out is None:
+        if n.edges[here] is None and here not in found.arguments[n] and x is not None and np.size(out) <= DATA_LIMIT:
+            if n.extra is not None and n.extra.broadcast is not None and n.extra.broadcast[here] != np.shape(out):
                 return
-            c = out - x if n.symbol == "+" else out + x if here == 0 else x - out
-            noise = float(np.finfo(found.values[n].dtype).eps * max(abs(out), abs(x)))
-            if noise < 1e-4 * abs(float(c)) or abs(float(c)) <= noise:
-                found.arguments[n][here] = float(f"{float(c):.4g}") if abs(float(c)) > noise else 0.0
+            wide, operand = np.asarray(out, np.float64), np.asarray(x, np.float64)
+            c = wide - operand if n.symbol == "+" else wide + operand if here == 0 else operand - wide
+            noise = 2 * np.finfo(out.dtype).eps * np.maximum(np.abs(wide), np.abs(operand))
+            c = np.where(np.abs(c) <= noise, 0, c)
+            if np.all((c == 0) | (noise < 1e-4 * np.abs(c))):
+                found.arguments[n][here] = rounded(c).astype(out.dtype)[()]
+
+
+def rounded(c: Any) -> Any:
+    """The numbers with five significant digits: what rounding added to a recovered constant is off."""
+    return np.vectorize(lambda v: float(f"{v:.5g}"), otypes=[float])(c)
 
 
 # ------------------------------------------------------------------ gradients
@@ -242,9 +253,9 @@ def rebuilt(found: Trace, n: Function) -> Function | None:
     if arguments is None or isinstance(n, (Variadic, Several)):
         return None
     node: Any = new(type(n))
-    node.edges, node.number, node.extra, node.code, node.at = n.edges, n.number, None, n.code, n.at
+    node.edges, node.number, node.extra = n.edges, n.number, None
     plan = getattr(n, "plan", None)
-    if plan is not None:
+    if isinstance(plan, Plan):
         result = type(n).forward(*arguments)
         data, kept = result if n.keeps else (result, None)
         node.plan, node.saved = plan, plan.save(arguments, found.values.get(n, data), kept)
