@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -96,8 +97,10 @@ class Picture:
         """One self-contained HTML page on which a reader steps forward and backward."""
         from minigrad.viz import page
 
+        # The page itself says the title and the notes, as text that wraps.
+        bare = Picture(replace(self.form, title="", notes=[]), local=self._local, seconds=self.seconds)
         try:
-            svg = self.svg()
+            svg = bare.svg()
         except (NoRenderer, TooLarge):
             svg = ""
         return page.html(self.form, svg, lang=self.lang)

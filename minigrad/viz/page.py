@@ -1,0 +1,125 @@
+"""The step page of a graph: the figure, and backpropagation told step by step over it."""
+
+from __future__ import annotations
+
+import html as escaping
+import re
+
+from minigrad.viz import dot
+from minigrad.viz.form import Edge, Form, Quantity
+from minigrad.viz.player import Step, Text, player, size_of
+from minigrad.viz.words import steps
+
+START: Text = ("The inputs are known. Press step, or the right arrow key.", "输入已知。请按“步进”，或按右方向键。")
+NO_STEPS: Text = ("This picture has no steps.", "此图没有步骤。")
+LEGEND = (
+    ("forward", ("above the arrow: value", "箭头上方：值")),
+    ("backward", ("below: gradient", "下方：梯度")),
+)
+
+
+def html(form: Form, svg: str, lang: str = "en") -> str:
+    """The page for a form and its SVG. Without one (""), the figure is a table of every arrow.
+
+    Raises ValueError for a `lang` other than "en" or "zh".
+    """
+    figure = _plain(svg) if svg else _table(form)
+    there = set(re.findall(r'\bid="([^"]*)"', figure))
+    shown = [
+        Step(s.text, [id for id in s.show if id in there], [id for id in s.on if id in there], s.phase)
+        for s in steps(form)
+    ]
+    outputs = ", ".join(n.label for n in form.nodes if n.kind == "output")
+    title = (form.title, form.title) if form.title else (f"The graph of {outputs}", f"{outputs} 的计算图")
+    return player(
+        figure,
+        shown,
+        title=title,
+        start=START if shown else NO_STEPS,
+        legend=LEGEND if form.style == "book" and svg else (),
+        notes=form.notes,
+        style=_theme(svg),
+        lang=lang,
+    )
+
+
+def _plain(svg: str) -> str:
+    """The SVG without what the page's policy or its tooltips would trip over: styles of elements, Graphviz's titles."""
+    svg = re.sub(r"<title>.*?</title>\n?", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'(<svg [^>]*?) style="[^"]*"', r"\1", svg, count=1)
+    tipped = re.sub(r'<a xlink:title="([^"]*)">', r"<g><title>\1</title>", svg)
+    return tipped.replace("<a>", "<g>").replace("</a>", "</g>").strip()
+
+
+def _table(form: Form) -> str:
+    """Every arrow in a row, for where nothing can draw: what it leads from and to, its value and its gradient."""
+    nodes = {n.id: n for n in form.nodes}
+    stems = {e.target: e.source for e in form.edges if e.role == "stem"}
+    groups: dict[str, list[Edge]] = {}
+    for e in form.edges:
+        groups.setdefault(e.target, []).append(e)
+    bodies = []
+    for target, edges in groups.items():
+        rows = "".join(
+            f"<tr><td>{_label(nodes[stems.get(e.source, e.source)].label)} → {_label(nodes[target].label or '●')}</td>"
+            f"{_cell('fw', e, e.value)}{_cell('bw', e, e.gradient)}</tr>"
+            for e in edges
+        )
+        bodies.append(f'<tbody id="{target}">{rows}</tbody>')
+    return f"<table>{''.join(bodies)}</table>"
+
+
+def _cell(kind: str, e: Edge, q: Quantity | None) -> str:
+    name = {"fw": "forward", "bw": "backward"}[kind]
+    return f'<td class="{name}"><span id="a_{kind}_{e.id}">{_label(q.text) if q is not None else ""}</span></td>'
+
+
+def _label(text: str) -> str:
+    return escaping.escape(text)
+
+
+# -------------------------------------------------------------------- colours
+
+ROLES = {
+    dot.INK: "ink",
+    dot.LINE: "line",
+    dot.MUTED: "muted",
+    dot.FAINT: "muted",
+    dot.VALUE: "forward",
+    dot.GRADIENT: "backward",
+    dot.OUTPUT: "output",
+    dot.PARAMETER: "parameter",
+    "#344054": "ink",
+    "#FBFCFD": "cluster",
+    "white": "page",
+}
+PAGE = "#10141B"  # the page in dark mode
+
+
+def _theme(svg: str) -> str:
+    """The figure's colours by the page's variables, so that they follow light and dark mode, and its size."""
+    if not svg:
+        return "#figure table { margin: 0 auto; } #figure td { padding: 0 10px; } #figure .on td { background: var(--on); }"
+    width, _ = size_of(svg)
+    # Letters are hardly ever smaller than drawn: a wide figure scrolls within its frame.
+    rules = [f"#figure svg {{ width: 100%; min-width: {0.85 * width:.0f}px; max-width: {1.6 * width:.0f}px; }}"]
+    for color, role in ROLES.items():
+        for property in ("fill", "stroke"):
+            rules.append(f'#figure [{property}="{color.lower()}"] {{ {property}: var(--{role}); }}')
+    rules.append('#figure :is(ellipse, path, polygon)[fill="#ffffff"] { fill: var(--page); }')
+    dark = []
+    for strong, pale in dot.CARDS.values():
+        if strong in ROLES:
+            continue
+        dark.append(f'#figure [fill="{pale.lower()}"] {{ fill: {_mixed(strong, PAGE, 0.35)}; }}')
+        dark.append(f'#figure text[fill="{strong.lower()}"] {{ fill: {_mixed(strong, "#FFFFFF", 0.35)}; }}')
+    used = [rule for rule in dark if re.search(r'fill="(#\w+)"', rule)[0] in svg]  # type: ignore[index]
+    if used:
+        rules += ["@media (prefers-color-scheme: dark) {", *used, "}"]
+    return "\n".join(rules)
+
+
+def _mixed(a: str, b: str, share: float) -> str:
+    """A colour between two."""
+    parts = ((int(a[i : i + 2], 16), int(b[i : i + 2], 16)) for i in (1, 3, 5))
+    return "#" + "".join(f"{round(x * share + y * (1 - share)):02x}" for x, y in parts)

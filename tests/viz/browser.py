@@ -1,0 +1,91 @@
+"""Headless Chromium for the tests, by selenium: pages opened, stepped, looked at, and listened to."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--hide-scrollbars",
+)
+
+
+class Browser:
+    """One Chromium. `driver` is selenium's."""
+
+    def __init__(self, driver: Any) -> None:
+        self.driver = driver
+
+    def open(self, page: Path, *, width: int = 1280, dark: bool = False, script: bool = True) -> None:
+        """Load a file in a window of this width, in light or dark mode, with or without JavaScript."""
+        command = self.driver.execute_cdp_cmd
+        size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+        command("Emulation.setDeviceMetricsOverride", size)
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        command("Emulation.setEmulatedMedia", {"features": [scheme]})
+        command("Emulation.setScriptExecutionDisabled", {"value": not script})
+        self.driver.get_log("performance")
+        self.driver.get_log("browser")
+        self.driver.get(page.as_uri())
+
+    def requests(self) -> list[str]:
+        """Everything asked for since the last call, by address."""
+        events = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
+        return [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
+
+    def console(self) -> list[str]:
+        """What the console says, violations of the content security policy among it."""
+        return [entry["message"] for entry in self.driver.get_log("browser")]
+
+    def run(self, script: str, *args: Any) -> Any:
+        """The value of a JavaScript function's body."""
+        return self.driver.execute_script(script, *args)
+
+    def click(self, id: str) -> None:
+        self.driver.find_element("id", id).click()
+
+    def press(self, *keys: str) -> None:
+        """Type into whatever has the focus."""
+        from selenium.webdriver import ActionChains
+
+        ActionChains(self.driver).send_keys(*keys).perform()
+
+    def text(self, id: str) -> str:
+        return str(self.driver.find_element("id", id).text)
+
+    def picture(self, path: Path) -> None:
+        self.driver.save_screenshot(str(path))
+
+
+def start(profile: Path) -> Iterator[Browser]:
+    """A Chromium with a fresh profile; skips the test where it, its driver or selenium is missing."""
+    selenium = pytest.importorskip("selenium", reason="selenium is not installed")
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    driver = shutil.which("chromedriver")
+    if chromium is None or driver is None:
+        pytest.skip("Chromium and its chromedriver are not installed (Debian: chromium, chromium-driver)")
+    webdriver = selenium.webdriver
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for flag in (*FLAGS, f"--user-data-dir={profile}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    found = webdriver.Chrome(options=options, service=webdriver.ChromeService(executable_path=driver))
+    try:
+        yield Browser(found)
+    finally:
+        found.quit()
