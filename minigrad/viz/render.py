@@ -11,6 +11,7 @@ import sys
 from minigrad.errors import MissingExtra
 
 SECONDS = 20.0  # how long Graphviz may lay out one picture
+PIXELS = 12_000  # the widest PNG: larger pictures have fewer pixels per point
 
 FIXES = (
     "nothing draws DOT here: install Graphviz so that dot is on the PATH (apt, brew or choco install graphviz), "
@@ -50,12 +51,13 @@ def command(format: str, placed: bool = False) -> list[str]:
 
 def render(source: str, format: str, *, dpi: int = 144, seconds: float = SECONDS) -> bytes:
     """The picture of a DOT text as "svg", "png" or "pdf". Raises NoRenderer, and TooLarge if it takes too long."""
-    placed = "<HR/>" in source
-    if placed:
-        source = joined(run(command("dot"), source, seconds).decode())
+    layout = joined(run(command("dot"), source, seconds).decode())
     if format == "png":
-        source = re.sub(r"graph ?\[", lambda m: f"{m[0]}dpi={dpi},", source, count=1)
-    return run(command(format, placed), source, seconds)
+        size = attribute(layout, "bb").split(",")[2:]
+        largest = max([1.0, *map(float, size)]) / 72
+        dpi = max(24, min(dpi, int(PIXELS / largest)))
+        layout = re.sub(r"graph\s*\[", lambda m: f"{m[0]}dpi={dpi},", layout, count=1)
+    return run(command(format, placed=True), layout, seconds)
 
 
 def run(words: list[str], source: str, seconds: float) -> bytes:
