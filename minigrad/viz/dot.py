@@ -75,7 +75,7 @@ def attributes(**given: Any) -> str:
 
 def width_of(text: str, size: int = 13) -> float:
     """About how wide Arial prints a text, in points; a wide guess, since Graphviz widens what does not fit."""
-    narrow = {" ": 0.28, ".": 0.28, ",": 0.28, "(": 0.34, ")": 0.34, "[": 0.28, "]": 0.28, "i": 0.23, "l": 0.23}
+    narrow = {" ": 0.28, ".": 0.28, ",": 0.28, "(": 0.34, ")": 0.34, "[": 0.34, "]": 0.34, "i": 0.23, "l": 0.23}
     return size * sum(narrow.get(c, 1.0 if ord(c) > 0x2E80 else 0.6) for c in text)
 
 

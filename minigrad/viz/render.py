@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import re
 import shutil
@@ -34,12 +35,12 @@ class TooLarge(RuntimeError):
     """Graphviz did not finish in time, or failed."""
 
 
-def command(format: str, placed: bool = False) -> list[str]:
+def command(format: str, only_draw: bool = False) -> list[str]:
     """What turns DOT on its standard input into that format on its standard output. Raises NoRenderer.
 
-    With `placed` the input says where everything is, and is only drawn.
+    With `only_draw` the input says where everything is.
     """
-    engine, options = ("neato", "-n2") if placed else ("dot", "")
+    engine, options = ("neato", "-n2") if only_draw else ("dot", "")
     dot = shutil.which("dot")
     if dot is not None:
         return [dot, f"-K{engine}", *options.split(), f"-T{format}"]
@@ -51,13 +52,19 @@ def command(format: str, placed: bool = False) -> list[str]:
 
 def render(source: str, format: str, *, dpi: int = 144, seconds: float = SECONDS) -> bytes:
     """The picture of a DOT text as "svg", "png" or "pdf". Raises NoRenderer, and TooLarge if it takes too long."""
-    layout = joined(run(command("dot"), source, seconds).decode())
+    layout = placed(source, seconds)
     if format == "png":
         size = attribute(layout, "bb").split(",")[2:]
         largest = max([1.0, *map(float, size)]) / 72
         dpi = max(24, min(dpi, int(PIXELS / largest)))
         layout = re.sub(r"graph\s*\[", lambda m: f"{m[0]}dpi={dpi},", layout, count=1)
-    return run(command(format, placed=True), layout, seconds)
+    return run(command(format, only_draw=True), layout, seconds)
+
+
+@functools.lru_cache(4)
+def placed(source: str, seconds: float) -> str:
+    """The DOT text with a place for everything. Kept, since a notebook asks for the same picture in two formats."""
+    return joined(run(command("dot"), source, seconds).decode())
 
 
 def run(words: list[str], source: str, seconds: float) -> bytes:
