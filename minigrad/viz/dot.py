@@ -137,7 +137,7 @@ def _book_node(n: Node) -> str:
     label = Html(f"<{font(n.label, NAMES[n.kind], 14, bold)}>")
     frame: dict[str, Any] = {"shape": "plaintext"}
     if n.ghost:
-        frame = {"shape": "box", "style": "rounded,dashed", "color": FAINT}
+        frame, margin = {"shape": "box", "style": "rounded,dashed", "color": FAINT}, "0.09,0.05"
     return (
         n.id
         + attributes(id=n.id, **frame, margin=margin, width=0, height=0, label=label, tooltip=n.tooltip, group=group)

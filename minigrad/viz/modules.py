@@ -400,7 +400,7 @@ class Cards:
         """A shape, its first dimension as N if that is the number of examples."""
         first: Sequence[int] = self.run.inputs[0]._data.shape if self.run.inputs else ()
         text = shape_text(tuple(shape))
-        if len(first) > 1 and len(shape) > 1 and shape[0] == first[0]:
+        if len(first) > 1 and shape and shape[0] == first[0]:
             return text.replace(f"({shape[0]},", "(N,", 1)
         return text
 

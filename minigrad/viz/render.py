@@ -81,9 +81,6 @@ def run(words: list[str], source: str, seconds: float) -> bytes:
 # ------------------------------------------------------------------ arrows that meet their labels
 
 
-NUMBER = r"-?[\d.]+(?:e[-+]?\d+)?"
-
-
 def joined(layout: str) -> str:
     """A layout in which arrows reach the rules of their labels; Graphviz ends some of them a point short of it."""
     layout = layout.replace("\\\n", "")
@@ -94,15 +91,16 @@ def joined(layout: str) -> str:
         rules[m[1]] = x - half, x + half, y
 
     def mended(arrow: re.Match[str]) -> str:
-        way = attribute(arrow[3], "pos")
-        better = way
-        if arrow[2] in rules:
-            left, _, y = rules[arrow[2]]
-            better = re.sub(rf"({NUMBER}),({NUMBER})$", lambda p: near(p, left, y), better)
+        way = attribute(arrow[3], "pos")  # "e,<tip> <point> <point> ...", the tip only where there is an arrowhead
+        points = way.split()
+        first = int(bool(points) and points[0].startswith("e,"))
         if arrow[1] in rules:
             _, right, y = rules[arrow[1]]
-            better = re.sub(rf"(?<![,\d.])({NUMBER}),({NUMBER})", lambda p: near(p, right, y), better)
-        return arrow[0].replace(way, better)
+            points[first] = near(points[first], right, y)
+        if arrow[2] in rules:
+            left, _, y = rules[arrow[2]]
+            points[-1] = near(points[-1], left, y)
+        return arrow[0].replace(way, " ".join(points)) if points else arrow[0]
 
     return re.sub(r"^\s*(\w+)(?::e)?\s*->\s*(\w+)(?::w)?\s*\[(.*?)\];$", mended, layout, flags=re.DOTALL | re.MULTILINE)
 
@@ -112,7 +110,7 @@ def attribute(text: str, name: str) -> str:
     return found[1] if found else ""
 
 
-def near(point: re.Match[str], x: float, y: float) -> str:
-    """The point (x, y) if that is at most a little away."""
-    close = abs(float(point[1]) - x) <= 1.5 and abs(float(point[2]) - y) <= 1.5
-    return f"{x:g},{y:g}" if close else point[0]
+def near(point: str, x: float, y: float) -> str:
+    """The point (x, y) if `point` is at most a little away from it."""
+    px, py = map(float, point.split(","))
+    return f"{x:g},{y:g}" if abs(px - x) <= 1.5 and abs(py - y) <= 1.5 else point
