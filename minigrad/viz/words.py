@@ -105,7 +105,7 @@ class _Words:
         g = _text(shows[0].gradient)
         if g.startswith("("):
             return (
-                f"Backward starts at {node.label} with a gradient of ones, shape {g}",
+                f"Backward starts at {node.label} with a gradient of 1 everywhere, shape {g}",
                 f"反向传播从 {node.label} 开始，梯度全为 1，形状 {g}",
             )
         return f"Backward starts at {node.label} with ∂L/∂L = {g}", f"反向传播从 {node.label} 开始，∂L/∂L = {g}"

@@ -73,12 +73,13 @@ class Browser:
 
 def start(profile: Path) -> Iterator[Browser]:
     """A Chromium with a fresh profile; skips the test where it, its driver or selenium is missing."""
-    selenium = pytest.importorskip("selenium", reason="selenium is not installed")
+    pytest.importorskip("selenium", reason="selenium is not installed")
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     driver = shutil.which("chromedriver")
     if chromium is None or driver is None:
         pytest.skip("Chromium and its chromedriver are not installed (Debian: chromium, chromium-driver)")
-    webdriver = selenium.webdriver
+    from selenium import webdriver
+
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
     for flag in (*FLAGS, f"--user-data-dir={profile}"):
