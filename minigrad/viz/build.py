@@ -12,12 +12,13 @@ import numpy as np
 
 from minigrad.function import Bundle, Function, Output, TensorCore, Variadic, line_of, raw
 from minigrad.nn.parameter import Parameter
-from minigrad.viz.form import Edge, Event, Form, Node, Quantity
+from minigrad.viz.form import Edge, Event, Form, Node, Quantity, mark_main_path
 from minigrad.viz.local import local_text
 from minigrad.viz.names import Names
 from minigrad.viz.numbers import number, only_shape, quantity
 from minigrad.viz.trace import UNKNOWN, Trace, inputs_of
 
+EXPLAINED = 300  # operations: in larger graphs nobody reads how each gradient comes about
 GHOSTS = 3  # a leaf used more often than this is drawn once per use
 
 
@@ -65,6 +66,7 @@ class Builder:
     ) -> None:
         self.found, self.names, self.shapes, self.modules = found, names, shapes, modules
         self.form = Form()
+        self.explains = len(found.nodes) <= EXPLAINED
         self.labels: dict[Function, str] = {}
         self.into: list[list[Wire]] = [self._wires(n) for n in found.nodes]
         for i, (t, key) in enumerate(zip(roots, found.roots, strict=True)):
@@ -97,7 +99,7 @@ class Builder:
         for wires in self.into:
             for w in wires:
                 self._edge(w)
-        self._main_path()
+        mark_main_path(self.form)
         self.form.events = list(self._events())
         self.form.notes = list(self.found.notes)
         if any(e.value is None or not e.value.text for e in self.form.edges if e.role != "branch"):
@@ -237,7 +239,7 @@ class Builder:
             edge.value = self._value(key)
             self.edges_of.setdefault(key, []).append(edge)
         edge.gradient, edge.argument, edge.name = self._gradient(gradient), w.argument, w.name
-        if isinstance(w.target, Function) and gradient is not None:
+        if isinstance(w.target, Function) and gradient is not None and self.explains:
             names = [self._short_name(u) for u in self.into_of[w.target]]
             edge.local = local_text(w.target, w.argument or 0, self.found.totals.get(w.target), gradient, names)
         self.form.edges.append(edge)
@@ -261,33 +263,12 @@ class Builder:
         if value is not None:
             return quantity(value, shapes=self.shapes)
         if isinstance(key, Constant):
-            return key.shape and only_shape(key.shape, key.dtype)
+            return only_shape(key.shape, key.dtype) if key.shape else None
         total = self.found.totals.get(key)
         return None if total is None or isinstance(total, Bundle) else only_shape(np.shape(total), total.dtype)
 
     def _gradient(self, g: Any) -> Quantity | None:
         return None if g is None or isinstance(g, Bundle) else quantity(g, shapes=self.shapes)
-
-    # ---------------------------------------------------------------- the main path
-
-    def _main_path(self) -> None:
-        """Mark the longest path to the first output; of equally long ones that through the first arguments."""
-        into: dict[str, list[Edge]] = {}
-        for e in self.form.edges:
-            into.setdefault(e.target, []).append(e)
-        length: dict[str, int] = {}
-        for node in self.form.nodes:  # in topological order
-            length[node.id] = max((length[e.source] for e in into.get(node.id, ())), default=0) + 1
-        nodes = {n.id: n for n in self.form.nodes}
-        place = next((n for n in self.form.nodes if n.kind == "output"), None)
-        while place is not None:
-            place.main = True
-            edges = into.get(place.id)
-            if not edges:
-                return
-            edge = max(edges, key=lambda e: length[e.source])  # the first of the longest
-            edge.main = True
-            place = nodes[edge.source]
 
     # ---------------------------------------------------------------- events
 

@@ -10,6 +10,7 @@ from minigrad.viz.form import Cluster, Edge, Form, Node, Quantity
 
 INK, LINE, MUTED, FAINT = "#1F2937", "#475467", "#667085", "#98A2B3"
 VALUE, GRADIENT, LOCAL, OUTPUT, PARAMETER = "#0B4F9E", "#B42318", "#667085", "#05603A", "#93370D"
+BOLD = ("parameter", "output")
 NAMES = {"variable": LINE, "parameter": PARAMETER, "constant": FAINT, "output": OUTPUT}
 
 # Header and background of a module's card, by what its kind does.
@@ -127,7 +128,7 @@ def _book_node(n: Node) -> str:
         return n.id + attributes(id=n.id, shape="point", width=0.09, color=LINE, group=group) + ";"
     if n.kind == "operation":
         return n.id + attributes(id=n.id, **_symbol(n.label), tooltip=n.tooltip, group=group) + ";"
-    bold = n.kind in ("parameter", "output")
+    bold = n.kind in BOLD
     margin = "0.06,0.02" if n.kind == "output" else "0.05,0.02"
     label = f"<{font(n.label, NAMES[n.kind], 14, bold)}>"
     frame: dict[str, Any] = {"shape": "plaintext"}
@@ -297,8 +298,8 @@ def _modules(form: Form) -> Iterator[str]:
 
 
 def _card(n: Node) -> str:
-    if n.kind == "output":
-        label = f"<{font(n.label, OUTPUT, 14, bold=True)}>"
+    if n.kind in NAMES:
+        label = f"<{font(n.label, NAMES[n.kind], 14, bold=n.kind in BOLD)}>"
         return n.id + attributes(id=n.id, shape="plaintext", label=label) + ";"
     if n.kind == "operation":
         return n.id + attributes(id=n.id, **_symbol(n.label), tooltip=n.tooltip) + ";"

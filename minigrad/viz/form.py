@@ -178,3 +178,23 @@ def _finite(data: Any) -> Any:
     if isinstance(data, (list, tuple)):
         return [_finite(v) for v in data]
     return None if isinstance(data, float) and data - data != 0 else data
+
+
+def mark_main_path(form: Form) -> None:
+    """Mark the longest path to the first output; of equally long ones that through the first arguments."""
+    into: dict[str, list[Edge]] = {}
+    for e in form.edges:
+        into.setdefault(e.target, []).append(e)
+    length: dict[str, int] = {}
+    for node in form.nodes:  # in topological order
+        length[node.id] = max((length[e.source] for e in into.get(node.id, ())), default=0) + 1
+    nodes = {n.id: n for n in form.nodes}
+    place = next((n for n in form.nodes if n.kind == "output"), None)
+    while place is not None:
+        place.main = True
+        edges = into.get(place.id)
+        if not edges:
+            return
+        edge = max(edges, key=lambda e: length[e.source])  # the first of the longest
+        edge.main = True
+        place = nodes[edge.source]

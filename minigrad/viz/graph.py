@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 from minigrad.function import TensorCore, user_frame
 from minigrad.viz.build import build
+from minigrad.viz.groups import grouped
+from minigrad.viz.modules import Run, module_form
 from minigrad.viz.names import Names
 from minigrad.viz.picture import Picture
 from minigrad.viz.render import SECONDS
@@ -56,6 +58,40 @@ def graph(
     )
 
 
+def graph_of_module(
+    model: Any,
+    *inputs: Any,
+    style: Style = "module",
+    depth: int | None = None,
+    names: Mapping[str, Any] | None = None,
+    grads: Grads = "total",
+    values: Literal["numbers", "shapes"] = "shapes",
+    title: str = "",
+    lang: str = "en",
+    seconds: float = SECONDS,
+    **kwargs: Any,
+) -> Picture:
+    """Run a copy of a model on these inputs, and draw the run: `Module.graph`."""
+    run = Run(model, inputs, kwargs)
+    if style == "module":
+        form = module_form(run, depth=depth, limit=CARDS)
+        form.title = title or form.title
+        return Picture(form, lang=lang, seconds=seconds)
+    parameters = dict(run.model.named_parameters())
+    parameters.update({"input" if len(run.inputs) == 1 else f"input {i + 1}": t for i, t in enumerate(run.inputs)})
+    return draw(
+        run.outputs,
+        None,
+        names={**parameters, **(names or {})},
+        style=style,
+        grads=grads,
+        values=values,
+        title=title,
+        lang=lang,
+        seconds=seconds,
+    )
+
+
 def draw(
     outputs: Any,
     frame: FrameType | None,
@@ -84,5 +120,7 @@ def draw(
     form = build(found, roots, known, shapes=values == "shapes")
     form.title = title
     size = sum(n.kind != "fork" for n in form.nodes)
-    form.style = style if style != "auto" else "book" if size <= BOOK else "compact"
+    form.style = style if style != "auto" else "book" if size <= BOOK else "compact" if size <= COMPACT else "module"
+    if form.style == "module":
+        form = grouped(form, CARDS)
     return Picture(form, local=grads == "local", lang=lang, seconds=seconds)

@@ -27,8 +27,7 @@ def local_text(n: Function, argument: int, upstream: Any, gradient: Any, inputs:
     if upstream is None or isinstance(upstream, Bundle) or isinstance(gradient, Bundle):
         return ""
     if np.ndim(upstream) == np.ndim(gradient) == 0:
-        with np.errstate(all="ignore"):
-            slope = gradient / upstream if upstream else gradient
-        return f"{number(upstream)} × {number(slope)}" if upstream and np.isfinite(slope) else ""
+        slope = gradient / upstream if upstream else np.nan
+        return f"{number(upstream)} × {number(slope)}" if slope - slope == 0 else ""
     formulas = MATRICES.get(type(n).__name__, ())
     return formulas[argument].format(*inputs) if argument < len(formulas) and len(inputs) > 1 else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -22,8 +22,10 @@ def _inner_codes(*makers: Any) -> set[Any]:
     return {c for maker in makers for c in maker.__code__.co_consts if getattr(c, "co_name", "") == "apply"}
 
 
-_applies = _inner_codes(function.make_apply, function.make_unary, function.make_binary)
-_variadic, _several = _inner_codes(function.make_variadic), _inner_codes(function.make_several)
+_several = _inner_codes(function.make_several)
+_applies = _several | _inner_codes(
+    function.make_apply, function.make_unary, function.make_binary, function.make_variadic
+)
 
 
 def recorded(n: Function) -> tuple[dict[int, Any], list[Any]]:
@@ -36,41 +38,49 @@ def record() -> Iterator[None]:
     """Keep the arguments and results of every operation for as long as its graph lives, so that any of it can be drawn.
 
     A graph keeps only what derivatives read; that is enough for most pictures. In this context nothing is missing: not
-    the array added in `x + array`, and not the gradients after `backward()` has freed the graph. It is slow, since it
-    listens to every call of the thread (`sys.setprofile`); a profiler that was set is set again at the end.
+    the array added in `x + array`, and not the gradients after `backward()` has freed the graph. It is slow and keeps
+    copies, so it is for small graphs. A profiler that was set (`sys.setprofile`) is set again at the end.
     """
+
+    def keep(node: Function, arguments: Sequence[Any], results: Sequence[Any]) -> None:
+        _kept[node] = {i: _copied(a) for i, a in enumerate(arguments)}, [_copied(r) for r in results]
+
+    with listening(keep):
+        yield
+
+
+@contextmanager
+def listening(hear: Callable[[Function, Sequence[Any], Sequence[Any]], None]) -> Iterator[None]:
+    """Call hear(node, arguments, results) for every operation that this thread records.
+
+    The engine spends no time on being listened to: the interpreter reports the returns of the `apply` functions.
+    """
+
+    def profile(frame: FrameType, event: str, result: Any) -> None:
+        if event != "return" or result is None or frame.f_code not in _applies:
+            return
+        given = frame.f_locals
+        if frame.f_code in _several:
+            node = getattr(result[0], "_node", None) if result else None
+            if isinstance(node, Output):
+                hear(node.edges[0], (given["x"], *given["static"]), given["parts"])
+            return
+        node = getattr(result, "_node", None)
+        if isinstance(node, Function) and not (seen and seen[-1] is node):  # a cast calls apply again
+            seen[:] = [node]
+            arguments = given["args"] if "args" in given else [given[k] for k in ("x", "y") if k in given]
+            hear(node, arguments, [result._data])
+
+    seen: list[Any] = []
     before = sys.getprofile()
-    sys.setprofile(_listen)
+    sys.setprofile(profile)
     try:
         yield
     finally:
         sys.setprofile(before)
 
 
-def _listen(frame: FrameType, event: str, result: Any) -> None:
-    if event != "return" or result is None:
-        return
-    code = frame.f_code
-    given = frame.f_locals
-    if code in _applies:
-        arguments = given["args"] if "args" in given else [given[k] for k in ("x", "y") if k in given]
-    elif code in _variadic:
-        arguments = given["args"]
-    elif code in _several:
-        arguments = (given["x"], *given["static"])
-        result = result[0] if result else None
-    else:
-        return
-    node = getattr(result, "_node", None)
-    results = [_frozen(result)] if isinstance(node, Function) else []
-    if isinstance(node, Output):
-        node = node.edges[0]
-        results = [_frozen(p) for p in given["parts"]]
-    if isinstance(node, Function) and node not in _kept:
-        _kept[node] = {i: _frozen(a) for i, a in enumerate(arguments)}, results
-
-
-def _frozen(a: Any) -> Any:
+def _copied(a: Any) -> Any:
     """A copy of the array: later writes do not show, and a recorded graph holds no other graph and no cycle."""
     a = raw(a)
     return a.copy() if isinstance(a, np.ndarray) else a
