@@ -252,7 +252,7 @@ class TableOnly:
         self.form = picture.form
 
     def save(self, path: Path) -> Path:
-        path.write_text(page.html(self.form, ""), encoding="utf-8")
+        path.write_text(page.html(self.form, lambda form: ""), encoding="utf-8")
         return path
 
 
@@ -352,4 +352,4 @@ def test_the_script_is_small_and_the_page_is_whole() -> None:
     assert len(script.encode()) < 2000
     assert not re.search(r"(src|href)=\"(?!data:,)", html.unescape(text))
     with pytest.raises(ValueError, match="lang must be 'en' or 'zh', got 'fr'"):
-        page.html(apples()[0].form, "", lang="fr")
+        page.html(apples()[0].form, lambda form: "", lang="fr")
