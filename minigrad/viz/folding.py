@@ -56,7 +56,9 @@ def collapsed(form: Form, folded: State) -> Form:
             edges.setdefault(ends, replace(e, source=ends[0], target=ends[1], main=False))
     kept = [c for c in form.clusters if not cover(c.id)]
     small = replace(form, nodes=nodes, edges=list(edges.values()), clusters=kept)
-    mark_main_path(small)
+    place = {n.id: i for i, n in enumerate(nodes)}
+    if all(place[e.source] < place[e.target] for e in small.edges):  # a container may be left and entered again
+        mark_main_path(small)
     return small
 
 

@@ -40,8 +40,9 @@ def html(form: Form, draw: Callable[[Form], str], lang: str = "en") -> str:
         found = layouts(form, bare)
         hint = f'<p class="legend" id="hint" hidden>{both(FOLD)}</p>'
         body = f"{hint}\n{frame(chr(10).join(found), title)}\n{remarks(form.notes)}"
-        return document(body, "folding.js", title=title, style=_theme(figure), lang=lang)
-    style = _theme(figure) if figure else TABLE
+        sizes = [_scale(layout, f".layout:nth-child({i})") for i, layout in enumerate(found, 1)]
+        return document(body, "folding.js", title=title, style="".join(sizes) + _theme(figure), lang=lang)
+    style = _scale(figure) + _theme(figure) if figure else TABLE
     figure = figure or _table(form)
     there = set(re.findall(r'\bid="([^"]*)"', figure))
     shown = [
@@ -116,10 +117,8 @@ PAGE = "#10141B"  # the page in dark mode
 
 
 def _theme(svg: str) -> str:
-    """The figure's colours by the page's variables, so that they follow light and dark mode, and its size."""
-    width, _ = size_of(svg)
-    # Letters are hardly ever smaller than drawn: a wide figure scrolls within its frame.
-    rules = [f"#figure svg {{ width: 100%; min-width: {0.85 * width:.0f}px; max-width: {1.6 * width:.0f}px; }}"]
+    """The figure's colours by the page's variables, so that they follow light and dark mode."""
+    rules = []
     for color, role in ROLES.items():
         for property in ("fill", "stroke"):
             rules.append(f'#figure [{property}="{color.lower()}"] {{ {property}: var(--{role}); }}')
@@ -135,6 +134,12 @@ def _theme(svg: str) -> str:
             dark.append(f'#figure text[fill="{strong.lower()}"] {{ fill: {_mixed(strong, "#FFFFFF", 0.35)}; }}')
     rules += ["@media (prefers-color-scheme: dark) {", *dark, "}"]
     return "\n".join(rule for rule in rules if _used(rule, svg))
+
+
+def _scale(svg: str, place: str = "") -> str:
+    """How large the figure is: letters are hardly ever smaller than drawn, a wide figure scrolls within its frame."""
+    width, _ = size_of(svg)
+    return f"#figure {place} svg {{ width: 100%; min-width: {0.85 * width:.0f}px; max-width: {1.6 * width:.0f}px; }}\n"
 
 
 def _used(rule: str, svg: str) -> bool:
