@@ -15,6 +15,10 @@ import warnings
 # An errstate per operation would cost more than most operations; `np.errstate(all="raise")` still works.
 warnings.filterwarnings("ignore", r".* encountered in ", RuntimeWarning, r"minigrad\.")
 
+from minigrad.kernels.allocation import keep_freed_memory
+
+keep_freed_memory()
+
 from minigrad.device import Device
 from minigrad.dtypes import boolean
 from minigrad.dtypes import can_cast as can_cast

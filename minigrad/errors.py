@@ -23,6 +23,10 @@ class GraphError(RuntimeError):
     """A backward walk that cannot be made: freed, modified or missing values."""
 
 
+class OutOfMemory(MemoryError, RuntimeError):
+    """A result that does not fit into memory; PyTorch raises RuntimeError, NumPy MemoryError."""
+
+
 class MissingExtra(ImportError):
     """An optional library that is not installed; the message names the extra that brings it."""
 

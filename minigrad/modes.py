@@ -2,6 +2,7 @@
 
 grad mode       whether operations record themselves (`no_grad`, `enable_grad`, `set_grad_enabled`, `inference_mode`)
 anomaly mode    whether every node keeps the user's line and gradients are searched for NaN (`autograd.detect_anomaly`)
+strict sizes    whether convolutions and pools whose stride does not divide raise (`nn.functional.strict_sizes`)
 The default dtype (`dtypes`) and the random generator (`random`) are the only other modes.
 """
 
@@ -18,6 +19,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 recording: ContextVar[bool] = ContextVar("recording", default=True)
 anomaly: ContextVar[bool] = ContextVar("anomaly", default=False)
 inference: ContextVar[bool] = ContextVar("inference", default=False)
+strict: ContextVar[bool] = ContextVar("strict", default=False)
 
 
 class Mode:
@@ -124,6 +126,16 @@ class inference_mode(Mode):
 
     def __init__(self, mode: Any = True) -> None:
         super().__init__(recording=not mode, inference=bool(mode))
+
+
+class strict_sizes(Mode):
+    """Convolutions and pools raise where (H + 2 P - FH) / S is no whole number, as the book asks (7.2.4).
+
+    PyTorch, and so the default, rounds down. Context manager and decorator.
+    """
+
+    def __init__(self, mode: bool = True) -> None:
+        super().__init__(strict=mode)
 
 
 def is_grad_enabled() -> bool:

@@ -7,11 +7,8 @@ from minigrad.nn.module import Module
 from minigrad.tensor import Tensor
 
 
-class Dropout(Module):
-    """In training, zeroes each element with probability `p` and scales the others by 1 / (1 - p). Book 6.4.3.
-
-    Raises ValueError unless 0 <= p <= 1.
-    """
+class _Dropout(Module):
+    """Base of dropouts. Raises ValueError unless 0 <= p <= 1."""
 
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()
@@ -20,8 +17,36 @@ class Dropout(Module):
         self.p = p
         self.inplace = inplace
 
+    def extra_repr(self) -> str:
+        return f"p={self.p}, inplace={self.inplace}"
+
+
+class Dropout(_Dropout):
+    """In training, zeroes each element with probability `p` and scales the others by 1 / (1 - p). Book 6.4.3.
+
+    Raises ValueError unless 0 <= p <= 1.
+    """
+
     def forward(self, input: Tensor) -> Tensor:
         return functional.dropout(input, self.p, self.training, self.inplace)
 
-    def extra_repr(self) -> str:
-        return f"p={self.p}, inplace={self.inplace}"
+
+class Dropout1d(_Dropout):
+    """In training, zeroes whole channels of (N, C, L) with probability `p`, and scales the others."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.dropout1d(input, self.p, self.training, self.inplace)
+
+
+class Dropout2d(_Dropout):
+    """In training, zeroes whole channels of (N, C, H, W) with probability `p`, and scales the others."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.dropout2d(input, self.p, self.training, self.inplace)
+
+
+class Dropout3d(_Dropout):
+    """In training, zeroes whole channels of (N, C, D, H, W) with probability `p`, and scales the others."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.dropout3d(input, self.p, self.training, self.inplace)

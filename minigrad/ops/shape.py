@@ -295,6 +295,14 @@ def tuple_of(name: str, sizes: Any) -> Any:
     return sizes
 
 
+def is_channels_last(x: Any) -> bool:
+    """Whether x is a result, no view of anything, whose memory is (N, ..., C) while it is logically (N, C, ...)."""
+    a = x._data
+    if not 3 <= a.ndim <= 5 or x._alias is not None and x._alias.base is not None:
+        return False
+    return bool(np.moveaxis(a, 1, -1).flags.c_contiguous)
+
+
 class ShapeMethods:
     """The functions above, and what PyTorch has only as methods."""
 
@@ -312,6 +320,8 @@ class ShapeMethods:
     def view(self, *sizes: Any, size: Any = None, dtype: Any = None) -> Tensor:
         """As `reshape`, but always a view: raises RuntimeError where the memory does not allow one.
 
+        Results of convolutions and pools are channels-last in memory where PyTorch's are not: of them it is a copy.
+
         With a dtype the same bytes as elements of that type. PyTorch: `Tensor.view`.
         """
         if (
@@ -322,6 +332,8 @@ class ShapeMethods:
             return reinterpreted(self, sizes[0] if dtype is None else dtype)
         out = Reshape.apply(self, filled(sizes_of(sizes, size, "view"), self._data.size, "view"))
         if out._data.size and not np.may_share_memory(out._data, self._data):
+            if is_channels_last(self):
+                return out
             raise RuntimeError(
                 "view size is not compatible with input tensor's size and stride (at least one dimension spans across "
                 f"two contiguous subspaces): {self._data.shape} with strides {self.stride()}. Use .reshape(...) instead."

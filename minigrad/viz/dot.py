@@ -43,6 +43,10 @@ def _labelled(form: Form, detail: bool) -> bool:
 # ------------------------------------------------------------------ text
 
 
+class Html(str):
+    """An HTML-like label, with its angle brackets."""
+
+
 def quoted(text: str) -> str:
     """A DOT string."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
@@ -58,18 +62,14 @@ def font(text: str, color: str, size: int, bold: bool = False) -> str:
     return f'<FONT COLOR="{color}" POINT-SIZE="{size}">{f"<B>{inside}</B>" if bold else inside}</FONT>'
 
 
-class Markup(str):
-    """A HTML-like label, from parts that were escaped: the only text that stands in DOT without quotes."""
-
-
 def attributes(**given: Any) -> str:
     """The attributes in brackets; None is left out."""
     parts = []
     for name, value in given.items():
         if value is not None:
             text = str(value)
-            plain = isinstance(value, (int, float)) or text.isidentifier()
-            parts.append(f"{name}={text if plain or isinstance(value, Markup) else quoted(text)}")
+            plain = isinstance(value, (int, float, Html)) or text.isascii() and text.isidentifier()
+            parts.append(f"{name}={text if plain else quoted(text)}")
     return "[" + ",".join(parts) + "]"
 
 
@@ -83,7 +83,7 @@ def width_of(text: str, size: int = 13) -> float:
 
 
 def _head(form: Form, nodesep: float, ranksep: float, **more: Any) -> Iterator[str]:
-    title = Markup(f"<{font(form.title, INK, 15, bold=True)}>") if form.title else None
+    title = Html(f"<{font(form.title, INK, 15, bold=True)}>") if form.title else None
     yield "graph" + attributes(
         rankdir="LR",
         bgcolor="white",
@@ -99,7 +99,7 @@ def _head(form: Form, nodesep: float, ranksep: float, **more: Any) -> Iterator[s
     yield "node" + attributes(fontname="Arial", fontsize=15, color=INK, fontcolor=INK)
 
 
-def _notes(form: Form) -> str:
+def _notes(form: Form) -> Html:
     """What the picture lacks, in lines that are not too long, below it."""
     lines = []
     for note in form.notes:
@@ -110,7 +110,7 @@ def _notes(form: Form) -> str:
                 line = ""
             line = f"{line} {word}".strip()
         lines.append(line)
-    return Markup(f"<{'<BR/>'.join(font(line, MUTED, 11) for line in lines)}>")
+    return Html(f"<{'<BR/>'.join(font(line, MUTED, 11) for line in lines)}>")
 
 
 def _book(form: Form, local: bool) -> Iterator[str]:
@@ -134,7 +134,7 @@ def _book_node(n: Node) -> str:
         return n.id + attributes(id=n.id, **_symbol(n.label), tooltip=n.tooltip, group=group) + ";"
     bold = n.kind in BOLD
     margin = "0.06,0.02" if n.kind == "output" else "0.05,0.02"
-    label = Markup(f"<{font(n.label, NAMES[n.kind], 14, bold)}>")
+    label = Html(f"<{font(n.label, NAMES[n.kind], 14, bold)}>")
     frame: dict[str, Any] = {"shape": "plaintext"}
     if n.ghost:
         frame = {"shape": "box", "style": "rounded,dashed", "color": FAINT}
@@ -169,7 +169,7 @@ def _symbol(label: str) -> dict[str, Any]:
     }
 
 
-def _edge_label(e: Edge, local: bool) -> str:
+def _edge_label(e: Edge, local: bool) -> Html:
     """Value, rule, gradient, in two rows of the same height and an even width: the rule continues the arrow."""
     shown = [q.text for q in (e.value, e.gradient) if q is not None]
     rows = [_cell("fw_" + e.id, e.value, VALUE), "<HR/>", _cell("bw_" + e.id, e.gradient, GRADIENT)]
@@ -179,7 +179,7 @@ def _edge_label(e: Edge, local: bool) -> str:
         rows = [_cell("", None, LOCAL), *rows, _cell("", Quantity(text, (), "") if text else None, LOCAL)]
     width = max([NARROWEST, *(2 * round(width_of(t) / 2 + 1) for t in shown)])
     cells = "".join(row if row == "<HR/>" else f"<TR>{row.format(width=width)}</TR>" for row in rows)
-    return Markup(f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">{cells}</TABLE>>')
+    return Html(f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">{cells}</TABLE>>')
 
 
 def _cell(id: str, q: Quantity | None, color: str) -> str:
@@ -222,7 +222,7 @@ def _in_clusters(form: Form, draw: Any) -> Iterator[str]:
 
 def _cluster_attributes(c: Cluster) -> str:
     more = " ".join(str(c.details[k]) for k in ("repeats", "count") if c.details.get(k))
-    label = Markup(f"<{font(c.label, LINE, 12, bold=True)}{'  ' + font(more, FAINT, 12) if more else ''}>")
+    label = Html(f"<{font(c.label, LINE, 12, bold=True)}{'  ' + font(more, FAINT, 12) if more else ''}>")
     parts = attributes(
         id="cluster_" + c.id,
         style="rounded,dashed",
@@ -303,7 +303,7 @@ def _modules(form: Form) -> Iterator[str]:
 
 def _card(n: Node) -> str:
     if n.kind in NAMES:
-        label = Markup(f"<{font(n.label, NAMES[n.kind], 14, bold=n.kind in BOLD)}>")
+        label = Html(f"<{font(n.label, NAMES[n.kind], 14, bold=n.kind in BOLD)}>")
         return n.id + attributes(id=n.id, shape="plaintext", label=label) + ";"
     if n.kind == "operation":
         return n.id + attributes(id=n.id, **_symbol(n.label), tooltip=n.tooltip) + ";"
@@ -317,4 +317,4 @@ def _card(n: Node) -> str:
         f'<TR><TD CELLPADDING="2">{font(f" {t} ", color, size, bold)}</TD></TR>' for t, color, size, bold in lines if t
     ]
     table = f'<TABLE BORDER="1" COLOR="{dark}" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0" BGCOLOR="{light}">{"".join(rows)}</TABLE>'
-    return n.id + attributes(id=n.id, shape="plain", label=Markup(f"<{table}>"), tooltip=n.tooltip or None) + ";"
+    return n.id + attributes(id=n.id, shape="plain", label=Html(f"<{table}>"), tooltip=n.tooltip or None) + ";"

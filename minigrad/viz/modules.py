@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+import random
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from minigrad import modes, random
+from minigrad import modes
+from minigrad import random as minigrad_random
 from minigrad.engine import reachable
 from minigrad.function import LEAF, Function, Output, TensorCore, clock, wrap
 from minigrad.viz.form import Cluster, Edge, Form, Node, mark_main_path
@@ -54,24 +56,43 @@ class Run:
 
     def __init__(self, model: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         self.model = copied(model)
-        self.args = [own(a) for a in args]
-        self.kwargs = {k: own(v) for k, v in kwargs.items()}
-        self.inputs = list(tensors((*self.args, *self.kwargs.values())))
+        self.inputs: list[Any] = []  # leaves, copies of the tensors among the arguments
+        self.given: list[Any] = []  # what the model is given for them: it may write into it
+        own_args, own_kwargs = [self._own(a) for a in args], {k: self._own(v) for k, v in kwargs.items()}
         self.shapes: dict[Any, Any] = {}  # (shape, dtype) of every result, by node or Output
         self.top: Any = None
         self._open: list[Call] = []
         for name, module in self.model.named_modules(remove_duplicate=True):
             self._watch(name, module)
+        self.entries = {t._node: leaf for t, leaf in zip(self.given, self.inputs, strict=True) if t._node is not None}
         token = modes.recording.set(True)
-        legacy = np.random.get_state()
+        states = random.getstate(), np.random.get_state()
         try:
-            with random.fork_rng(), listening(self._heard):
-                result = self.model(*self.args, **self.kwargs)
+            with minigrad_random.fork_rng(), listening(self._heard):
+                result = self.model(*own_args, **own_kwargs)
         finally:
             modes.recording.reset(token)
-            np.random.set_state(legacy)
-        self.outputs = list(tensors(result))
-        self.nodes = sorted(reachable([t._node for t in self.outputs if isinstance(t._node, Function)]), key=number)
+            random.setstate(states[0])
+            np.random.set_state(states[1])
+        # What the model was given stands for the leaves themselves.
+        self.outputs = [self.entries.get(t._node, t) for t in tensors(result)]
+        order = reachable([t._node for t in self.outputs if isinstance(t._node, Function)])
+        self.nodes = sorted((n for n in order if n not in self.entries), key=number)
+        for n in self.nodes:
+            n.edges = [self.entries.get(e, e) if isinstance(e, Function) else e for e in n.edges]
+
+    def _own(self, a: Any) -> Any:
+        """A copy of an argument; floating-point tensors require grad, so that all that they go through is recorded."""
+        if not isinstance(a, TensorCore):
+            return a
+        leaf = given = wrap(np.array(a._data))
+        if leaf._data.dtype.kind == "f":
+            leaf._node = LEAF
+            with modes.enable_grad():
+                given = leaf.clone()
+        self.inputs.append(leaf)
+        self.given.append(given)
+        return given
 
     def _watch(self, name: str, module: Any) -> None:
         module._hooks = None
@@ -103,16 +124,6 @@ def copied(model: Any) -> Any:
         raise RuntimeError(
             f"graph: {type(model).__name__} cannot be copied, and drawing must not change it: {error}"
         ) from error
-
-
-def own(a: Any) -> Any:
-    """A copy of an argument; floating-point tensors require grad, so that all that they go through is recorded."""
-    if not isinstance(a, TensorCore):
-        return a
-    out = wrap(np.array(a._data))
-    if out._data.dtype.kind == "f":
-        out._node = LEAF
-    return out
 
 
 def tensors(value: Any) -> Iterator[Any]:
@@ -350,8 +361,8 @@ class Cards:
         for call in self.cards:  # what comes in without a gradient is in no graph: indices of an embedding
             node = self.nodes.get(self._representative(call))
             if node is not None and node.id not in reached:
-                for i, t in enumerate(self.run.inputs):
-                    if any(t is given for given in call.inputs):
+                for i, t in enumerate(self.run.given):
+                    if any(t is x for x in call.inputs):
                         arrow(("input", i), self._representative(call), t._data.shape, t._data.dtype)
 
     def _sources(self, edge: Any) -> Iterator[tuple[Any, Any]]:

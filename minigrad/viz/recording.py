@@ -7,14 +7,24 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from minigrad import function
 from minigrad.function import Function, Output, raw
 
-_kept: weakref.WeakKeyDictionary[Function, tuple[dict[int, Any], list[Any]]] = weakref.WeakKeyDictionary()
+
+class Kept(NamedTuple):
+    """What `record()` keeps of one operation."""
+
+    arguments: dict[int, Any]  # by position
+    results: list[Any]
+    saved: Any  # what its rules read, as the node had it before it was freed
+
+
+NOTHING = Kept({}, [], None)
+_kept: weakref.WeakKeyDictionary[Function, Kept] = weakref.WeakKeyDictionary()
 
 
 def _inner_codes(*makers: Any) -> set[Any]:
@@ -28,9 +38,9 @@ _applies = _several | _inner_codes(
 )
 
 
-def recorded(n: Function) -> tuple[dict[int, Any], list[Any]]:
-    """The arguments by position and the results of a node that was made under `record()`; else nothing."""
-    return _kept.get(n, ({}, []))
+def recorded(n: Function) -> Kept:
+    """What was kept of a node that was made under `record()`; else nothing."""
+    return _kept.get(n, NOTHING)
 
 
 @contextmanager
@@ -43,7 +53,7 @@ def record() -> Iterator[None]:
     """
 
     def keep(node: Function, arguments: Sequence[Any], results: Sequence[Any]) -> None:
-        _kept[node] = {i: _copied(a) for i, a in enumerate(arguments)}, [_copied(r) for r in results]
+        _kept[node] = Kept(dict(enumerate(map(_copied, arguments))), list(map(_copied, results)), node.saved)
 
     with listening(keep):
         yield

@@ -27,26 +27,35 @@ def tidy(svg: str, title: str) -> str:
 
 
 def joined(svg: str) -> str:
-    """Arrows that Graphviz ends one point short of the rule of an edge's label, drawn up to it."""
+    """Arrows drawn up to the rule of an edge's label, which Graphviz ends one point short, and texts centred on it.
+
+    Graphviz places texts by the widths of its own fonts; a page may have others.
+    """
     rules: dict[str, tuple[float, float, float]] = {}
-    for part in re.finditer(r'<g id="(e\d+)" class="node">(.*?)(?=<g id="\w+" class=|\Z)', svg, flags=re.DOTALL):
+
+    def centred(label: re.Match[str]) -> str:
         corners = re.search(
-            rf'<polygon [^>]*points="({NUMBER}),({NUMBER}) [^"]*?({NUMBER}),{NUMBER} {NUMBER},{NUMBER}"', part[2]
+            rf'<polygon [^>]*points="({NUMBER}),({NUMBER}) [^"]*?({NUMBER}),{NUMBER} {NUMBER},{NUMBER}"', label[0]
         )
-        if corners:
-            rules[part[1]] = float(corners[1]), float(corners[3]), float(corners[2])
+        if corners is None:
+            return label[0]
+        left, right = float(corners[1]), float(corners[3])
+        rules[label[1]] = left, right, float(corners[2])
+        middle = f'text-anchor="middle" x="{(left + right) / 2:g}"'
+        return re.sub(rf'text-anchor="start" x="{NUMBER}"', middle, label[0])
 
-    def mended(m: re.Match[str]) -> str:
-        path = m[4]
-        if m[2] in rules:  # into the label, at its left end
-            left, _, y = rules[m[2]]
+    def mended(arrow: re.Match[str]) -> str:
+        source, target, path = arrow[1], arrow[2], arrow[3]
+        if target in rules:
+            left, _, y = rules[target]
             path = re.sub(rf"({NUMBER}),({NUMBER})$", lambda p: near(p, left, y), path)
-        elif m[1] in rules:
-            _, right, y = rules[m[1]]
+        if source in rules:
+            _, right, y = rules[source]
             path = re.sub(rf"(?<=^M)({NUMBER}),({NUMBER})", lambda p: near(p, right, y), path)
-        return m[0].replace(m[4], path)
+        return arrow[0].replace(arrow[3], path)
 
-    return re.sub(r'<title>(\w+)(?::e)?&#45;&gt;(\w+)(?::w)?</title>\n<path ([^>]*) d="([^"]*)"', mended, svg)
+    svg = re.sub(r'<g id="(e\d+)" class="node">.*?(?=<g id="\w+" class=|\Z)', centred, svg, flags=re.DOTALL)
+    return re.sub(r'<title>(\w+)(?::e)?&#45;&gt;(\w+)(?::w)?</title>\n<path [^>]* d="([^"]*)"', mended, svg)
 
 
 def near(point: re.Match[str], x: float, y: float) -> str:

@@ -147,7 +147,7 @@ def find_leaves(found: Trace) -> None:
 
 def find_kept(found: Trace, n: Function) -> None:
     """The arguments and the result of one node, as far as it saved them or they were recorded."""
-    arguments, results = recorded(n)
+    arguments, results, _ = recorded(n)
     known = found.arguments[n] = dict(arguments)
     for o in found.order if len(results) > 1 else ():
         if isinstance(o, Output) and o.edges[0] is n:
@@ -249,16 +249,21 @@ def walk_back(found: Trace, roots: Sequence[Any]) -> None:
 
 def rebuilt(found: Trace, n: Function) -> Function | None:
     """A stand-in for a freed node, with what it had saved computed again; None if that is not known any more."""
-    arguments = all_arguments(found, n)
-    if arguments is None or isinstance(n, (Variadic, Several)):
-        return None
     node: Any = new(type(n))
     node.edges, node.number, node.extra = n.edges, n.number, None
     plan = getattr(n, "plan", None)
+    if plan is not None:
+        node.plan = plan
+    node.saved = recorded(n).saved
+    if node.saved is not None:
+        return node  # type: ignore[no-any-return]
+    arguments = all_arguments(found, n)
+    if arguments is None or isinstance(n, (Variadic, Several)):
+        return None
     if isinstance(plan, Plan):
         result = type(n).forward(*arguments)
         data, kept = result if n.keeps else (result, None)
-        node.plan, node.saved = plan, plan.save(arguments, found.values.get(n, data), kept)
+        node.saved = plan.save(arguments, found.values.get(n, data), kept)
     elif n in found.values:
         node.saved = (*arguments, found.values[n])
     else:

@@ -1,17 +1,54 @@
 """The functions behind the modules, with PyTorch's signatures. PyTorch: `torch.nn.functional`."""
 
+from minigrad.modes import strict_sizes as strict_sizes
 from minigrad.nn.functional.activation import (
+    celu,
+    elu,
+    gelu,
+    hardsigmoid,
+    hardswish,
+    hardtanh,
     leaky_relu,
     log_softmax,
+    logsigmoid,
+    mish,
+    prelu,
     relu,
+    relu6,
     relu_,
+    selu,
     sigmoid,
+    silu,
     softmax,
     softplus,
+    softsign,
     tanh,
+    tanhshrink,
 )
-from minigrad.nn.functional.dropout import dropout
-from minigrad.nn.functional.linear import linear
+from minigrad.nn.functional.convolution import col2im as col2im
+from minigrad.nn.functional.convolution import (
+    conv1d,
+    conv2d,
+    conv3d,
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
+    fold,
+    unfold,
+)
+from minigrad.nn.functional.convolution import im2col as im2col
+from minigrad.nn.functional.dropout import (
+    dropout,
+    dropout1d,
+    dropout2d,
+    dropout3d,
+)
+from minigrad.nn.functional.interpolation import (
+    interpolate,
+)
+from minigrad.nn.functional.linear import (
+    linear,
+)
 from minigrad.nn.functional.loss import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -20,22 +57,95 @@ from minigrad.nn.functional.loss import (
     mse_loss,
     nll_loss,
 )
+from minigrad.nn.functional.normalization import (
+    batch_norm,
+    group_norm,
+    layer_norm,
+    local_response_norm,
+)
+from minigrad.nn.functional.padding import (
+    pad,
+)
+from minigrad.nn.functional.pooling import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_avg_pool3d,
+    adaptive_max_pool1d,
+    adaptive_max_pool2d,
+    adaptive_max_pool3d,
+    avg_pool1d,
+    avg_pool2d,
+    avg_pool3d,
+    max_pool1d,
+    max_pool2d,
+    max_pool3d,
+    max_unpool1d,
+    max_unpool2d,
+    max_unpool3d,
+)
 
+# im2col, col2im (the book's) and strict_sizes are not PyTorch's, and so not in the list.
 __all__ = [
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool3d",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool2d",
+    "adaptive_max_pool3d",
+    "avg_pool1d",
+    "avg_pool2d",
+    "avg_pool3d",
+    "batch_norm",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
+    "celu",
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
     "cross_entropy",
     "dropout",
+    "dropout1d",
+    "dropout2d",
+    "dropout3d",
+    "elu",
+    "fold",
+    "gelu",
+    "group_norm",
+    "hardsigmoid",
+    "hardswish",
+    "hardtanh",
+    "interpolate",
     "l1_loss",
+    "layer_norm",
     "leaky_relu",
     "linear",
+    "local_response_norm",
     "log_softmax",
+    "logsigmoid",
+    "max_pool1d",
+    "max_pool2d",
+    "max_pool3d",
+    "max_unpool1d",
+    "max_unpool2d",
+    "max_unpool3d",
+    "mish",
     "mse_loss",
     "nll_loss",
+    "pad",
+    "prelu",
     "relu",
+    "relu6",
     "relu_",
+    "selu",
     "sigmoid",
+    "silu",
     "softmax",
     "softplus",
+    "softsign",
     "tanh",
+    "tanhshrink",
+    "unfold",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any
 
@@ -9,8 +10,10 @@ import numpy as np
 
 from minigrad.domains import Reals
 from minigrad.dtypes import dtype as Dtype
-from minigrad.errors import DtypeError, describe
+from minigrad.errors import DtypeError, ShapeError, describe
 from minigrad.function import Unary
+from minigrad.memory import inplace as in_place
+from minigrad.ops.activation import Elu, Erf, Hardswish, Hardtanh, Silu
 from minigrad.ops.elementwise import Sigmoid
 from minigrad.tensor import Tensor, wrap
 
@@ -64,6 +67,106 @@ def softplus(input: Tensor, beta: float = 1, threshold: float = 20) -> Tensor:
     scaled = input * beta
     out: Tensor = Softplus.apply(scaled)
     return input.where(scaled > threshold, out / beta)
+
+
+def activated(name: str, operation: Any, input: Tensor, inplace: bool, *settings: float) -> Tensor:
+    """The operation's result, in the input's memory if `inplace`. Raises DtypeError for integers."""
+    need_floating(name, input)
+    out: Tensor = in_place(operation, input, *settings) if inplace else operation.apply(input, *settings)
+    return out
+
+
+def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
+    """x limited to [min_val, max_val]; derivative 0 at both. Raises ValueError if they are in the wrong order."""
+    if min_val > max_val:
+        raise ValueError("min_val cannot be greater than max_val")
+    return activated("hardtanh", Hardtanh, input, inplace, float(min_val), float(max_val))
+
+
+def relu6(input: Tensor, inplace: bool = False) -> Tensor:
+    """min(max(0, x), 6); derivative 0 at both ends."""
+    return activated("relu6", Hardtanh, input, inplace, 0.0, 6.0)
+
+
+def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """x where x > 0, alpha * (exp(x) - 1) elsewhere. Clevert et al. 2016."""
+    return activated("elu", Elu, input, inplace, float(alpha), 1.0, 1.0)
+
+
+def selu(input: Tensor, inplace: bool = False) -> Tensor:
+    """`elu` scaled so that mean 0 and variance 1 keep from layer to layer. Klambauer et al. 2017."""
+    return activated("selu", Elu, input, inplace, 1.6732632423543772, 1.0507009873554805, 1.0)
+
+
+def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """x where x > 0, alpha * (exp(x / alpha) - 1) elsewhere. Raises RuntimeError for alpha 0."""
+    if alpha == 0:
+        raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
+    return activated("celu", Elu, input, inplace, float(alpha), 1.0, 1.0 / alpha)
+
+
+def silu(input: Tensor, inplace: bool = False) -> Tensor:
+    """x * sigmoid(x), also called swish."""
+    return activated("silu", Silu, input, inplace)
+
+
+def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
+    """x * relu6(x + 3) / 6. Howard et al. 2019."""
+    return activated("hardswish", Hardswish, input, inplace)
+
+
+def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
+    """relu6(x + 3) / 6."""
+    need_floating("hardsigmoid", input)
+    if inplace:
+        return in_place(Hardtanh, input.add_(3), 0.0, 6.0).div_(6)  # type: ignore[no-any-return]
+    return relu6(input + 3) / 6
+
+
+def gelu(input: Tensor, approximate: str = "none") -> Tensor:
+    """x times the probability that a standard normal number is below x; 'tanh' approximates it. Hendrycks et al. 2016."""
+    need_floating("gelu", input)
+    if approximate == "none":
+        return input * (Erf.apply(input * math.sqrt(0.5)) + 1) * 0.5  # type: ignore[no-any-return]
+    if approximate != "tanh":
+        raise RuntimeError(f"approximate argument must be either none or tanh, got {approximate!r}")
+    inner = (input + input * input * input * 0.044715) * math.sqrt(2 / math.pi)
+    return input * (inner.tanh() + 1) * 0.5
+
+
+def mish(input: Tensor, inplace: bool = False) -> Tensor:
+    """x * tanh(softplus(x)). Misra 2020."""
+    need_floating("mish", input)
+    factor = Softplus.apply(input.clone() if inplace else input).tanh()  # what it saves must not be overwritten
+    return input.mul_(factor) if inplace else input * factor
+
+
+def softsign(input: Tensor) -> Tensor:
+    """x / (1 + |x|)."""
+    return input / (input.abs() + 1)
+
+
+def tanhshrink(input: Tensor) -> Tensor:
+    """x - tanh(x)."""
+    return input - input.tanh()
+
+
+def logsigmoid(input: Tensor) -> Tensor:
+    """log(sigmoid(x)), exact at both ends."""
+    need_floating("logsigmoid", input)
+    return -Softplus.apply(-input)  # type: ignore[no-any-return]
+
+
+def prelu(input: Tensor, weight: Tensor) -> Tensor:
+    """x where x > 0, weight * x elsewhere; one weight, or one for each channel (dimension 1). He et al. 2015."""
+    if weight.numel() != 1:
+        channels = input.shape[1] if input.ndim > 1 else 1
+        if weight.numel() != channels:
+            raise ShapeError(
+                f"prelu: Mismatch of parameter numbers and input channel size. Found {describe(weight)} for {describe(input)}"
+            )
+        weight = weight.reshape(-1, *(1,) * (input.ndim - 2))
+    return input.where(input > 0, weight * input)
 
 
 def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Dtype | None = None) -> Tensor:

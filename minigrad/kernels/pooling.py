@@ -1,0 +1,225 @@
+"""Pooling in any number of dimensions, as one element-wise pass per place in the window.
+
+Channels-last as in `convolution`: each place of the window is a strided view of all images, so a 2x2 maximum is three
+`np.maximum`. (On 6.9 MB: 0.7 ms, against 31 ms of `reshape(...).max(axis=(3, 5))` and 11 ms of argmax over columns.)
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from minigrad.kernels.convolution import Array, Geometry, Shape, channels_first, channels_last
+from minigrad.kernels.threads import split
+
+BLOCK = 1 << 18  # bytes of images at a time
+SMALL = 1 << 15  # elements below which a second thread costs more than it saves
+
+
+def lowest(dtype: Any) -> Any:
+    """What loses against every other number."""
+    return -np.inf if dtype.kind == "f" else np.iinfo(dtype).min
+
+
+class Frame:
+    """Blocks of images with a border of one value, wide enough for the windows at all places of the result."""
+
+    def __init__(self, images: Array, window: Shape, size: Shape, geometry: Geometry, border: Any) -> None:
+        self.images, self.border = images, border
+        spans = geometry.spans(window)
+        self.needed = tuple((o - 1) * s + f for o, s, f in zip(size, geometry.stride, spans, strict=True))
+        self.inner = tuple(
+            slice(p, min(p + n, m)) for p, n, m in zip(geometry.padding, images.shape[1:-1], self.needed, strict=True)
+        )
+        self.kept = (slice(None), *(slice(0, i.stop - i.start) for i in self.inner))
+        self.bare = not any(geometry.padding) and all(
+            n >= m for n, m in zip(images.shape[1:-1], self.needed, strict=True)
+        )
+
+    def of(self, first: int, last: int) -> Array:
+        """Images first to last, bordered; themselves where no border is needed and the memory is in order."""
+        images = self.images[first:last]
+        if self.bare:
+            return np.ascontiguousarray(images)
+        frame = np.full((len(images), *self.needed, images.shape[-1]), self.border, images.dtype)
+        frame[(slice(None), *self.inner)] = images[self.kept]
+        return frame
+
+
+def taps(window: Shape, size: Shape, geometry: Geometry) -> Iterator[tuple[Any, Shape]]:
+    """(index of a frame, place in the window): what all windows see at each of their places."""
+    for tap in np.ndindex(*window):
+        yield (
+            (
+                slice(None),
+                *(
+                    slice(i * d, i * d + s * (o - 1) + 1, s)
+                    for i, d, s, o in zip(tap, geometry.dilation, geometry.stride, size, strict=True)
+                ),
+            ),
+            tap,
+        )
+
+
+def blocks(images: Array, first: int, last: int) -> Iterator[tuple[int, int]]:
+    """[first, last) in steps of a few images."""
+    step = max(1, BLOCK // max(1, images[:1].nbytes))
+    for a in range(first, last, step):
+        yield a, min(a + step, last)
+
+
+def least_images(images: Array) -> int:
+    """How many images make a part worth a thread."""
+    return max(1, SMALL * len(images) // max(1, images.size))
+
+
+def max_pool(x: Array, window: Shape, size: Shape, geometry: Geometry) -> Array:
+    """The largest element of each window of x (N, C, *size); NaN wins."""
+    images = channels_last(x)
+    out = np.empty((len(x), *size, x.shape[1]), x.dtype)
+    frame = Frame(images, window, size, geometry, lowest(x.dtype))
+    places = [place for place, _ in taps(window, size, geometry)]
+
+    def part(first: int, last: int) -> None:
+        for a, b in blocks(images, first, last):
+            seen, best = frame.of(a, b), out[a:b]
+            if len(places) == 1:
+                best[...] = seen[places[0]]
+            else:
+                np.maximum(seen[places[0]], seen[places[1]], out=best)
+            for place in places[2:]:
+                np.maximum(best, seen[place], out=best)
+
+    if out.size:
+        split(len(x), part, least_images(images))
+    return channels_first(out)
+
+
+def max_pool_input(g: Array, x: Array, out: Array, window: Shape, geometry: Geometry) -> Array:
+    """What g sends back through `max_pool`: each window's to its first largest element, in the order of memory."""
+    size = out.shape[2:]
+    images, results, upstream = channels_last(x), channels_last(out), channels_last(g)
+    found = np.empty(images.shape, g.dtype)
+    frame = Frame(images, window, size, geometry, lowest(x.dtype))
+    apart = all(s >= f for s, f in zip(geometry.stride, geometry.spans(window), strict=True))
+    covered = apart and frame.bare and frame.needed == images.shape[1:-1] and geometry.stride == window
+    places = [place for place, _ in taps(window, size, geometry)]
+
+    def part(first: int, last: int) -> None:
+        for a, b in blocks(images, first, last):
+            seen, best = frame.of(a, b), np.ascontiguousarray(results[a:b])
+            rest = np.array(upstream[a:b], order="C")  # what no element has taken yet
+            spread = found[a:b] if covered else np.zeros(seen.shape, g.dtype)
+            taken = np.empty_like(rest)
+            for place in places[:-1]:
+                np.multiply(rest, seen[place] == best, out=taken)
+                rest -= taken
+                if apart:
+                    spread[place] = taken
+                else:
+                    spread[place] += taken
+            if not frame.bare:
+                rest *= seen[places[-1]] == best
+            if apart:
+                spread[places[-1]] = rest
+            else:
+                spread[places[-1]] += rest
+            if not covered:
+                if frame.bare:
+                    found[a:b] = spread
+                else:
+                    found[a:b] = 0
+                    found[a:b][frame.kept] = spread[(slice(None), *frame.inner)]
+
+    if found.size and out.size:
+        split(len(x), part, least_images(images))
+    else:
+        found[...] = 0
+    return channels_first(found)
+
+
+def max_pool_indices(x: Array, window: Shape, size: Shape, geometry: Geometry) -> Array:
+    """Where each window's first largest element is, counted along the flattened image: (N, C, *size) of int64.
+
+    As PyTorch, the last NaN counts as largest.
+    """
+    images = channels_last(x)
+    frame = Frame(images, window, size, geometry, lowest(x.dtype))
+    best = np.full((len(x), *size, x.shape[1]), lowest(x.dtype), x.dtype)
+    index = np.zeros(best.shape, np.int64)
+    seen = frame.of(0, len(x))
+    starts = [np.arange(o) * s - p for o, s, p in zip(size, geometry.stride, geometry.padding, strict=True)]
+    first = [s + -(-np.maximum(-s, 0) // d) * d for s, d in zip(starts, geometry.dilation, strict=True)]
+    index[...] = flat(first, x.shape[2:])
+    for place, tap in taps(window, size, geometry):
+        here = seen[place]
+        better = (here > best) | (here != here)
+        np.copyto(best, here, where=better)
+        at = [s + i * d for s, i, d in zip(starts, tap, geometry.dilation, strict=True)]
+        np.copyto(index, flat(at, x.shape[2:]), where=better)
+    return np.ascontiguousarray(channels_first(index))
+
+
+def flat(places: list[Array], size: Shape) -> Array:
+    """Rows and columns as positions along the flattened image, broadcast against (N, *, C)."""
+    total: Any = 0
+    for d, (at, n) in enumerate(zip(places, size, strict=True)):
+        total = total * n + at.reshape(-1, *(1,) * (len(size) - d))
+    return np.asarray(total)
+
+
+def adaptive_windows(n: int, o: int) -> list[tuple[int, int]]:
+    """The o windows that cover n elements as evenly as can be: [floor(i n / o), ceil((i + 1) n / o))."""
+    return [(i * n // o, -(-(i + 1) * n // o)) for i in range(o)]
+
+
+def adaptive_max_indices(x: Array, size: Shape) -> Array:
+    """Where the largest element of each adaptive window is, counted along the flattened image: (N, C, *size)."""
+    index = np.empty((*x.shape[:2], *size), np.int64)
+    bounds = [adaptive_windows(n, o) for n, o in zip(x.shape[2:], size, strict=True)]
+    positions = np.arange(math.prod(x.shape[2:])).reshape(x.shape[2:])
+    for place in np.ndindex(*size):
+        here = tuple(slice(*bounds[d][i]) for d, i in enumerate(place))
+        seen = x[(slice(None), slice(None), *here)].reshape(*x.shape[:2], -1)
+        index[(slice(None), slice(None), *place)] = positions[here].reshape(-1)[seen.argmax(-1)]
+    return index
+
+
+def sum_pool(x: Array, window: Shape, size: Shape, geometry: Geometry) -> Array:
+    """The sum of each window of x (N, C, *size), zeros around it."""
+    images = channels_last(x)
+    out = np.zeros((len(x), *size, x.shape[1]), np.float32 if x.dtype == np.float16 else x.dtype)
+    frame = Frame(images, window, size, geometry, 0)
+
+    def part(first: int, last: int) -> None:
+        for a, b in blocks(images, first, last):
+            seen, total = frame.of(a, b), out[a:b]
+            for place, _ in taps(window, size, geometry):
+                total += seen[place]
+
+    if out.size:
+        split(len(x), part, least_images(images))
+    return channels_first(out)
+
+
+def sum_pool_input(g: Array, window: Shape, size: Shape, geometry: Geometry) -> Array:
+    """The adjoint of `sum_pool`: each element of g (N, C, *output) added to all of its window, in images of that size."""
+    upstream = channels_last(g)
+    found = np.zeros((len(g), *size, g.shape[1]), np.float32 if g.dtype == np.float16 else g.dtype)
+    frame = Frame(found, window, g.shape[2:], geometry, 0)
+
+    def part(first: int, last: int) -> None:
+        for a, b in blocks(found, first, last):
+            spread = found[a:b] if frame.bare else frame.of(a, b)
+            rows = np.ascontiguousarray(upstream[a:b])
+            for place, _ in taps(window, g.shape[2:], geometry):
+                spread[place] += rows
+            if not frame.bare:
+                found[a:b][frame.kept] = spread[(slice(None), *frame.inner)]
+
+    if g.size and found.size:
+        split(len(g), part, least_images(found))
+    return channels_first(found)

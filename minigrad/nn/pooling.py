@@ -1,0 +1,258 @@
+"""Pooling layers. PyTorch: `torch.nn.modules.pooling`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from minigrad.nn import functional
+from minigrad.nn.functional.sizes import Sizes
+from minigrad.nn.module import Module
+from minigrad.tensor import Tensor
+
+
+class _MaxPool(Module):
+    """Base of max pools."""
+
+    def __init__(
+        self,
+        kernel_size: Sizes,
+        stride: Sizes | None = None,
+        padding: Sizes = 0,
+        dilation: Sizes = 1,
+        return_indices: bool = False,
+        ceil_mode: bool = False,
+    ) -> None:
+        super().__init__()
+        self.kernel_size = kernel_size
+        self.stride = stride if stride is not None else kernel_size
+        self.padding = padding
+        self.dilation = dilation
+        self.return_indices = return_indices
+        self.ceil_mode = ceil_mode
+
+    def extra_repr(self) -> str:
+        return (
+            f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}, dilation={self.dilation}, "
+            f"ceil_mode={self.ceil_mode}"
+        )
+
+
+class MaxPool1d(_MaxPool):
+    """The largest element of each window of signals (N, C, L). PyTorch: `nn.MaxPool1d`."""
+
+    def forward(self, input: Tensor) -> Any:
+        return functional.max_pool1d(
+            input, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode, self.return_indices
+        )
+
+
+class MaxPool2d(_MaxPool):
+    """The largest element of each window of images (N, C, H, W). Book 7.3. PyTorch: `nn.MaxPool2d`."""
+
+    def forward(self, input: Tensor) -> Any:
+        return functional.max_pool2d(
+            input, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode, self.return_indices
+        )
+
+
+class MaxPool3d(_MaxPool):
+    """The largest element of each window of volumes (N, C, D, H, W). PyTorch: `nn.MaxPool3d`."""
+
+    def forward(self, input: Tensor) -> Any:
+        return functional.max_pool3d(
+            input, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode, self.return_indices
+        )
+
+
+class AvgPool1d(Module):
+    """The mean of each window of signals (N, C, L). PyTorch: `nn.AvgPool1d`."""
+
+    def __init__(
+        self,
+        kernel_size: Sizes,
+        stride: Sizes | None = None,
+        padding: Sizes = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+    ) -> None:
+        super().__init__()
+        self.kernel_size = _single(kernel_size)
+        self.stride = _single(stride if stride is not None else kernel_size)
+        self.padding = _single(padding)
+        self.ceil_mode = ceil_mode
+        self.count_include_pad = count_include_pad
+
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.avg_pool1d(
+            input, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad
+        )
+
+    def extra_repr(self) -> str:
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+
+
+def _single(value: Sizes) -> tuple[int, ...]:
+    return tuple(value) if isinstance(value, Sequence) else (value,)
+
+
+class _AvgPool(Module):
+    """Base of the average pools of images and volumes."""
+
+    def __init__(
+        self,
+        kernel_size: Sizes,
+        stride: Sizes | None = None,
+        padding: Sizes = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+        divisor_override: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.kernel_size = kernel_size
+        self.stride = stride if stride is not None else kernel_size
+        self.padding = padding
+        self.ceil_mode = ceil_mode
+        self.count_include_pad = count_include_pad
+        self.divisor_override = divisor_override
+
+    def extra_repr(self) -> str:
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+
+
+class AvgPool2d(_AvgPool):
+    """The mean of each window of images (N, C, H, W). PyTorch: `nn.AvgPool2d`."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.avg_pool2d(
+            input,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.ceil_mode,
+            self.count_include_pad,
+            self.divisor_override,
+        )
+
+
+class AvgPool3d(_AvgPool):
+    """The mean of each window of volumes (N, C, D, H, W). PyTorch: `nn.AvgPool3d`."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.avg_pool3d(
+            input,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.ceil_mode,
+            self.count_include_pad,
+            self.divisor_override,
+        )
+
+
+class _AdaptivePool(Module):
+    """Base of pools that are told the size of their result."""
+
+    def extra_repr(self) -> str:
+        return f"output_size={self.output_size}"
+
+
+class _AdaptiveAvgPool(_AdaptivePool):
+    def __init__(self, output_size: Any) -> None:
+        super().__init__()
+        self.output_size = output_size
+
+
+class _AdaptiveMaxPool(_AdaptivePool):
+    def __init__(self, output_size: Any, return_indices: bool = False) -> None:
+        super().__init__()
+        self.output_size = output_size
+        self.return_indices = return_indices
+
+
+class AdaptiveAvgPool1d(_AdaptiveAvgPool):
+    """The mean over evenly spread windows of signals (N, C, L): a result of that size. PyTorch: `nn.AdaptiveAvgPool1d`."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.adaptive_avg_pool1d(input, self.output_size)
+
+
+class AdaptiveAvgPool2d(_AdaptiveAvgPool):
+    """The mean over evenly spread windows of images (N, C, H, W): a result of that size. PyTorch: `nn.AdaptiveAvgPool2d`."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.adaptive_avg_pool2d(input, self.output_size)
+
+
+class AdaptiveAvgPool3d(_AdaptiveAvgPool):
+    """The mean over evenly spread windows of volumes (N, C, D, H, W): a result of that size. PyTorch: `nn.AdaptiveAvgPool3d`."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.adaptive_avg_pool3d(input, self.output_size)
+
+
+class AdaptiveMaxPool1d(_AdaptiveMaxPool):
+    """The largest elements of evenly spread windows of signals (N, C, L). PyTorch: `nn.AdaptiveMaxPool1d`."""
+
+    def forward(self, input: Tensor) -> Any:
+        return functional.adaptive_max_pool1d(input, self.output_size, self.return_indices)
+
+
+class AdaptiveMaxPool2d(_AdaptiveMaxPool):
+    """The largest elements of evenly spread windows of images (N, C, H, W). PyTorch: `nn.AdaptiveMaxPool2d`."""
+
+    def forward(self, input: Tensor) -> Any:
+        return functional.adaptive_max_pool2d(input, self.output_size, self.return_indices)
+
+
+class AdaptiveMaxPool3d(_AdaptiveMaxPool):
+    """The largest elements of evenly spread windows of volumes (N, C, D, H, W). PyTorch: `nn.AdaptiveMaxPool3d`."""
+
+    def forward(self, input: Tensor) -> Any:
+        return functional.adaptive_max_pool3d(input, self.output_size, self.return_indices)
+
+
+class _MaxUnpool(Module):
+    """Base of the partial inverses of max pools."""
+
+    dims: int
+
+    def __init__(self, kernel_size: Sizes, stride: Sizes | None = None, padding: Sizes = 0) -> None:
+        super().__init__()
+        self.kernel_size = _each(kernel_size, self.dims)
+        self.stride = _each(stride if stride is not None else kernel_size, self.dims)
+        self.padding = _each(padding, self.dims)
+
+    def extra_repr(self) -> str:
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+
+
+def _each(value: Sizes, dims: int) -> tuple[int, ...]:
+    return tuple(value) if isinstance(value, Sequence) else (value,) * dims
+
+
+class MaxUnpool1d(_MaxUnpool):
+    """Elements put back where `MaxPool1d` with return_indices found them. PyTorch: `nn.MaxUnpool1d`."""
+
+    dims = 1
+
+    def forward(self, input: Tensor, indices: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
+        return functional.max_unpool1d(input, indices, self.kernel_size, self.stride, self.padding, output_size)
+
+
+class MaxUnpool2d(_MaxUnpool):
+    """Elements put back where `MaxPool2d` with return_indices found them. PyTorch: `nn.MaxUnpool2d`."""
+
+    dims = 2
+
+    def forward(self, input: Tensor, indices: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
+        return functional.max_unpool2d(input, indices, self.kernel_size, self.stride, self.padding, output_size)
+
+
+class MaxUnpool3d(_MaxUnpool):
+    """Elements put back where `MaxPool3d` with return_indices found them. PyTorch: `nn.MaxUnpool3d`."""
+
+    dims = 3
+
+    def forward(self, input: Tensor, indices: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
+        return functional.max_unpool3d(input, indices, self.kernel_size, self.stride, self.padding, output_size)

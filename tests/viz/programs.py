@@ -1,0 +1,74 @@
+"""The computations that are drawn in tests: the book's, and others that are hard to draw."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import minigrad
+from minigrad import nn
+
+
+def leaf(value: Any) -> Any:
+    return minigrad.tensor(value, requires_grad=True)
+
+
+def apples() -> dict[str, Any]:
+    apple, number, tax = leaf(100.0), leaf(2.0), leaf(1.1)
+    return {"apple": apple, "number": number, "tax": tax, "price": apple * number * tax}
+
+
+def apples_and_oranges() -> dict[str, Any]:
+    apple, apples, orange, oranges, tax = leaf(100.0), leaf(2.0), leaf(150.0), leaf(3.0), leaf(1.1)
+    price = (apple * apples + orange * oranges) * tax
+    return {"apple": apple, "apples": apples, "orange": orange, "oranges": oranges, "tax": tax, "price": price}
+
+
+def lecture() -> dict[str, Any]:
+    x, y, z = leaf(-2.0), leaf(5.0), leaf(-4.0)
+    return {"x": x, "y": y, "z": z, "f": (x + y) * z}
+
+
+def softmax_with_loss() -> dict[str, Any]:
+    a = [leaf(v) for v in (0.3, 2.9, 4.0)]
+    t = [minigrad.tensor(v) for v in (0.0, 0.0, 1.0)]
+    exps = [v.exp() for v in a]
+    reciprocal = 1 / (exps[0] + exps[1] + exps[2])
+    y = [e * reciprocal for e in exps]
+    loss = (y[0].log() * t[0] + y[1].log() * t[1] + y[2].log() * t[2]) * -1
+    return {**{f"a{i}": v for i, v in enumerate(a)}, **{f"t{i}": v for i, v in enumerate(t)}, "L": loss}
+
+
+def sigmoid() -> dict[str, Any]:
+    x = leaf(1.0)
+    return {"x": x, "y": 1 / ((x * -1).exp() + 1)}
+
+
+def affine() -> dict[str, Any]:
+    x, w, b = (
+        minigrad.randn(3, 2, requires_grad=True),
+        nn.Parameter(minigrad.randn(2, 3)),
+        nn.Parameter(minigrad.randn(3)),
+    )
+    return {"X": x, "W": w, "B": b, "Y": x @ w + b}
+
+
+def batch_norm() -> dict[str, Any]:
+    x, gamma, beta = (
+        minigrad.randn(4, 2, requires_grad=True),
+        nn.Parameter(minigrad.ones(2)),
+        nn.Parameter(minigrad.zeros(2)),
+    )
+    centred = x - x.mean(0, keepdim=True)
+    spread = ((centred**2).mean(0, keepdim=True) + 1e-5).sqrt()
+    return {"x": x, "gamma": gamma, "beta": beta, "out": gamma * (centred * (1 / spread)) + beta}
+
+
+def rnn(steps: int = 50) -> dict[str, Any]:
+    wx, wh, b = (nn.Parameter(minigrad.randn(3, 3) * 0.3) for _ in range(3))
+    h = minigrad.zeros(1, 3)
+    for _ in range(steps):
+        h = (minigrad.randn(1, 3) @ wx + h @ wh + b).tanh()
+    return {"wx": wx, "wh": wh, "b": b, "out": h.sum()}
+
+
+BOOK = (apples, apples_and_oranges, lecture, softmax_with_loss, sigmoid, affine, batch_norm)
