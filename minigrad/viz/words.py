@@ -43,7 +43,16 @@ RULES = {
     "Mean": ("shares the upstream gradient {g} out evenly", "把上游梯度 {g} 平均分给每个元素"),
     "Amax": ("passes {g} to the winner, 0 to the others", "把 {g} 传给最大者，其余为 0"),
     "Amin": ("passes {g} to the smallest, 0 to the others", "把 {g} 传给最小者，其余为 0"),
-    "MaxPool2d": ("passes {g} to the winner of each window", "把 {g} 传给每个窗口的最大者"),
+    "MaxPool": ("passes {g} to the winner of each window", "把 {g} 传给每个窗口的最大者"),
+    "AvgPool": ("shares {g} out evenly over each window", "把 {g} 平均分给每个窗口"),
+    "Convolution": (
+        "dX is dY {g} spread back by the filters, dW the sum of dY times the windows",
+        "dX 是 dY {g} 按滤波器展开，dW 是 dY 与各窗口乘积之和",
+    ),
+    "BatchNorm": (
+        "upstream {g} without its mean and its part along the output, times γ / σ",
+        "上游 {g} 减去均值及沿输出的分量，再乘以 γ / σ",
+    ),
     "CrossEntropy": ("upstream {g} times (softmax y − label t) / N", "上游 {g} 乘以 (softmax y − 标签 t) / N"),
     "Softmax": ("upstream {g}: y times (g − Σ g · y)", "上游 {g}：y 乘以 (g − Σ g · y)"),
     "Reshape": ("gives {g} its old shape back", "把 {g} 恢复为原来的形状"),
