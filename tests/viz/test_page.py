@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from minigrad import viz
-from minigrad.viz import page
+from minigrad.function import OPERATIONS
+from minigrad.viz import page, words
 from minigrad.viz.form import Form
 from minigrad.viz.numbers import quantity
 from minigrad.viz.words import steps
@@ -284,6 +285,10 @@ def test_wide_figures_scroll_in_their_frame_and_letters_stay_readable(browser: B
 
 
 # -------------------------------------------------------------------- without a browser
+
+
+def test_words_are_of_operations_that_exist() -> None:
+    assert {*words.RULES} <= {operation.__name__ for operation in OPERATIONS}
 
 
 def data_of(text: str) -> dict[str, Any]:
