@@ -18,9 +18,11 @@ from minigrad.viz.form import Form
 from minigrad.viz.numbers import quantity
 from minigrad.viz.words import steps
 from tests.viz.browser import Browser, check_contrast
-from tests.viz.graphs import GRAPHS, apples, softmax_with_loss, variable
+from tests.viz.graphs import GRAPHS, apples, softmax_with_loss
+from tests.viz.programs import leaf
 
-LOOKS = [(width, dark) for width in (360, 1280) for dark in (False, True)]
+# Every pair of a width, a mode and a language.
+LOOKS = [(360, False, "en"), (360, True, "zh"), (1280, False, "zh"), (1280, True, "en")]
 
 # What is to be seen: numbers by id, what is said and counted, what is lit up and whether it is in the frame.
 LOOK = """
@@ -70,8 +72,7 @@ def check_step(browser: Browser, form: Form, k: int, lang: str) -> None:
     check(browser.run(LOOK + "return look()"), form, k, lang)
 
 
-@pytest.mark.parametrize(("width", "dark"), LOOKS)
-@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize(("width", "dark", "lang"), LOOKS)
 @pytest.mark.parametrize("name", GRAPHS)
 def test_steps_forward_and_back(browser: Browser, name: str, lang: str, width: int, dark: bool, tmp_path: Path) -> None:
     picture, leaves = GRAPHS[name]()
@@ -259,7 +260,7 @@ NASTY = '</script><img src=x onerror="document.title=1"> <!-- & \' " </text>'
 
 
 def test_names_are_text_wherever_they_stand(browser: Browser, tmp_path: Path) -> None:
-    x = variable(3.0)
+    x = leaf(3.0)
     picture = viz.graph((x * x).exp(), names={NASTY: x}, title=NASTY)
     file = picture.save(tmp_path / "page.html")
     browser.open(file)
