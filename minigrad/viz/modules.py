@@ -358,12 +358,11 @@ class Cards:
             for source, shape in self._sources(t if t._node is LEAF else t._node):
                 arrow(source, ("output", i), *shape)
         reached = {e.target for e in self.form_.edges}
-        for call in self.cards:  # what comes in without a gradient is in no graph: indices of an embedding
-            node = self.nodes.get(self._representative(call))
-            if node is not None and node.id not in reached:
-                for i, t in enumerate(self.run.given):
-                    if any(t is x for x in call.inputs):
-                        arrow(("input", i), self._representative(call), t._data.shape, t._data.dtype)
+        for call in self.cards:  # what comes in without a gradient is in no graph: indices, targets
+            card = self._representative(call)
+            for i, t in enumerate(self.run.given):
+                if any(t is x for x in call.inputs) and (t._node is None or self.nodes[card].id not in reached):
+                    arrow(("input", i), card, t._data.shape, t._data.dtype)
 
     def _sources(self, edge: Any) -> Iterator[tuple[Any, Any]]:
         """What is drawn that an edge of the graph comes from, with the shape that leaves it."""

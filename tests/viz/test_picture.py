@@ -118,7 +118,7 @@ def test_a_layout_that_takes_too_long_is_tried_with_less_detail(
 
 
 def test_a_layout_that_never_ends_is_stopped(picture: viz.Picture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("minigrad.viz.render.command", lambda format: [sys.executable, "-c", "while True: pass"])
+    monkeypatch.setattr("minigrad.viz.render.command", lambda *_: [sys.executable, "-c", "while True: pass"])
     with pytest.raises(TooLarge, match=r"within 0\.2 s"):
         render(picture.source, "svg", seconds=0.2)
     picture.seconds = 0.2
