@@ -144,6 +144,8 @@ class _Words:
         """' = 1.1 × 2', where the gradient of one input is said in a few symbols."""
         if e.gradient is not None and e.gradient.shape:
             return f" = {e.local}" if e.local and node.operation in ("Matmul", "Linear") else ""
+        if node.operation in ("Add", "Sub", "Sum"):
+            return ""
         if node.operation == "Mul":
             others = [self._value(i) for i in self.into.get(node.id, ()) if i.id != e.id]
             return f" = {_bracketed(g)} × {_bracketed(others[0])}" if len(others) == 1 else ""
