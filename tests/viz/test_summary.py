@@ -202,6 +202,24 @@ class Tied(nn.Module):
         return self.same(self.decoder(self.encoder(x)))
 
 
+def tied(library: Any) -> Any:
+    """A layer and another one with its weight."""
+    first, second = library.Linear(8, 8), library.Linear(8, 8)
+    second.weight = first.weight
+    return library.Sequential(first, second)
+
+
+def test_torchinfo_counts_shared_weights_in_every_layer(torchinfo: Any) -> None:
+    """The one place where the totals are not torchinfo's."""
+    import torch
+
+    theirs = torchinfo.summary(tied(torch.nn), (2, 8), verbose=0)
+    mine = viz.summary(tied(nn), (2, 8), verbose=0)
+    assert mine.total_params == sum(p.numel() for p in tied(torch.nn).parameters()) == 80
+    assert theirs.total_params == 144
+    assert mine.total_mult_adds == theirs.total_mult_adds
+
+
 def test_shared_weights_count_once() -> None:
     found = viz.summary(Tied(), (2, 8), verbose=0, col_names=["num_params", "params_percent", "mult_adds"])
     assert found.total_params == sum(p.numel() for p in Tied().parameters()) == 64 + 8 + 8
