@@ -22,7 +22,7 @@ class Names:
         for name, t in (given or {}).items():
             if not isinstance(t, TensorCore):
                 raise TypeError(f"names: expected a dict of names and tensors, got {type(t).__name__} for {name!r}")
-            self._add(str(name), t)
+            self._add(str(name), t, whole=True)
         if frame is not None:
             for scope in (frame.f_locals, frame.f_globals):
                 for name, value in list(scope.items()):
@@ -30,10 +30,10 @@ class Names:
                         for found, t in tensors_in(name, value):
                             self._add(found, t)
 
-    def _add(self, name: str, t: Any) -> None:
+    def _add(self, name: str, t: Any, whole: bool = False) -> None:
         if id(t) not in self._names:
-            short = name.rpartition("/")[2]
-            self._names[id(t)] = name = name.replace("/", ".") if short in self._taken else short
+            short = name if whole else name.rpartition("/")[2]
+            self._names[id(t)] = name = name.replace("/", ".") if short in self._taken and not whole else short
             self._taken.add(name)
             self.alive.append(t)
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import html as escaping
 import re
+from collections.abc import Callable
+from dataclasses import replace
 
 from minigrad.viz import dot
+from minigrad.viz.folding import layouts
 from minigrad.viz.form import Edge, Form, Quantity
-from minigrad.viz.player import Step, Text, player, size_of
+from minigrad.viz.player import Step, Text, both, document, frame, player, remarks, size_of
 from minigrad.viz.words import steps
 
 START: Text = ("The inputs are known. Press step, or the right arrow key.", "输入已知。请按“步进”，或按右方向键。")
+FOLD: Text = ("Click a frame to fold it into a card, and the card to open it.", "点击框可折叠成卡片，点击卡片可展开。")
 NO_STEPS: Text = ("This picture has no steps.", "此图没有步骤。")
 LEGEND = (
     ("forward", ("above the arrow: value", "箭头上方：值")),
@@ -18,27 +22,41 @@ LEGEND = (
 )
 
 
-def html(form: Form, svg: str, lang: str = "en") -> str:
-    """The page for a form and its SVG. Without one (""), the figure is a table of every arrow.
+def html(form: Form, draw: Callable[[Form], str], lang: str = "en") -> str:
+    """The page for a form. `draw` gives the SVG of a form, or "" where nothing can draw: the figure is a table then.
 
-    Raises ValueError for a `lang` other than "en" or "zh".
+    Where there are no steps, containers of modules fold and open by a click. Raises ValueError for a `lang` other than
+    "en" or "zh".
     """
-    figure = _plain(svg) if svg else _table(form)
+
+    def bare(form: Form) -> str:
+        svg = draw(replace(form, title="", notes=[]))  # the page says the title and the notes, as text that wraps
+        return _plain(svg) if svg else ""
+
+    outputs = ", ".join(n.label for n in form.nodes if n.kind == "output")
+    title = (form.title, form.title) if form.title else (f"The graph of {outputs}", f"{outputs} 的计算图")
+    figure = bare(form)
+    if figure and form.style == "module" and form.clusters:
+        found = layouts(form, bare)
+        hint = f'<p class="legend" id="hint" hidden>{both(FOLD)}</p>'
+        body = f"{hint}\n{frame(chr(10).join(found), title)}\n{remarks(form.notes)}"
+        sizes = [_scale(layout, f".layout:nth-child({i})") for i, layout in enumerate(found, 1)]
+        return document(body, "folding.js", title=title, style="".join(sizes) + _theme(figure), lang=lang)
+    style = _scale(figure) + _theme(figure) if figure else TABLE
+    figure = figure or _table(form)
     there = set(re.findall(r'\bid="([^"]*)"', figure))
     shown = [
         Step(s.text, [id for id in s.show if id in there], [id for id in s.on if id in there], s.phase)
         for s in steps(form)
     ]
-    outputs = ", ".join(n.label for n in form.nodes if n.kind == "output")
-    title = (form.title, form.title) if form.title else (f"The graph of {outputs}", f"{outputs} 的计算图")
     return player(
         figure,
         shown,
         title=title,
         start=START if shown else NO_STEPS,
-        legend=LEGEND if form.style == "book" and svg else (),
+        legend=LEGEND if "<svg" in figure and form.style == "book" else (),
         notes=form.notes,
-        style=_theme(svg),
+        style=style,
         lang=lang,
     )
 
@@ -80,6 +98,8 @@ def _label(text: str) -> str:
 
 # -------------------------------------------------------------------- colours
 
+TABLE = "#figure table { margin: 0 auto; } #figure td { padding: 0 10px; } #figure .on td { background: var(--on); }"
+
 ROLES = {
     dot.INK: "ink",
     dot.LINE: "line",
@@ -97,26 +117,35 @@ PAGE = "#10141B"  # the page in dark mode
 
 
 def _theme(svg: str) -> str:
-    """The figure's colours by the page's variables, so that they follow light and dark mode, and its size."""
-    if not svg:
-        return "#figure table { margin: 0 auto; } #figure td { padding: 0 10px; } #figure .on td { background: var(--on); }"
-    width, _ = size_of(svg)
-    # Letters are hardly ever smaller than drawn: a wide figure scrolls within its frame.
-    rules = [f"#figure svg {{ width: 100%; min-width: {0.85 * width:.0f}px; max-width: {1.6 * width:.0f}px; }}"]
+    """The figure's colours by the page's variables, so that they follow light and dark mode."""
+    rules = []
     for color, role in ROLES.items():
         for property in ("fill", "stroke"):
             rules.append(f'#figure [{property}="{color.lower()}"] {{ {property}: var(--{role}); }}')
     rules.append('#figure :is(ellipse, path, polygon)[fill="#ffffff"] { fill: var(--page); }')
     dark = []
     for strong, pale in dot.CARDS.values():
-        if strong in ROLES:
-            continue
+        # A header keeps its colour under its white letters; Graphviz draws it without a line around.
+        rules.append(
+            f'#figure polygon[fill="{strong.lower()}"]:is([stroke="transparent"], [stroke="none"]) {{ fill: {strong}; }}'
+        )
         dark.append(f'#figure [fill="{pale.lower()}"] {{ fill: {_mixed(strong, PAGE, 0.35)}; }}')
-        dark.append(f'#figure text[fill="{strong.lower()}"] {{ fill: {_mixed(strong, "#FFFFFF", 0.35)}; }}')
-    used = [rule for rule in dark if re.search(r'fill="(#\w+)"', rule)[0] in svg]  # type: ignore[index]
-    if used:
-        rules += ["@media (prefers-color-scheme: dark) {", *used, "}"]
-    return "\n".join(rules)
+        if strong not in ROLES:
+            dark.append(f'#figure text[fill="{strong.lower()}"] {{ fill: {_mixed(strong, "#FFFFFF", 0.35)}; }}')
+    rules += ["@media (prefers-color-scheme: dark) {", *dark, "}"]
+    return "\n".join(rule for rule in rules if _used(rule, svg))
+
+
+def _scale(svg: str, place: str = "") -> str:
+    """How large the figure is: letters are hardly ever smaller than drawn, a wide figure scrolls within its frame."""
+    width, _ = size_of(svg)
+    return f"#figure {place} svg {{ width: 100%; min-width: {0.85 * width:.0f}px; max-width: {1.6 * width:.0f}px; }}\n"
+
+
+def _used(rule: str, svg: str) -> bool:
+    """Whether a rule's colour, if it has one, is in the figure."""
+    attribute = re.search(r'(fill|stroke)="(#\w+|white)"', rule)
+    return attribute is None or attribute[0] in svg
 
 
 def _mixed(a: str, b: str, share: float) -> str:

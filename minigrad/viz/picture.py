@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import os
 import warnings
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,13 +96,13 @@ class Picture:
         """One self-contained HTML page on which a reader steps forward and backward."""
         from minigrad.viz import page
 
-        # The page itself says the title and the notes, as text that wraps.
-        bare = Picture(replace(self.form, title="", notes=[]), local=self._local, seconds=self.seconds)
-        try:
-            svg = bare.svg()
-        except (NoRenderer, TooLarge):
-            svg = ""
-        return page.html(self.form, svg, lang=self.lang)
+        def drawn(form: Form) -> str:
+            try:
+                return Picture(form, local=self._local, seconds=self.seconds).svg()
+            except (NoRenderer, TooLarge):
+                return ""
+
+        return page.html(self.form, drawn, lang=self.lang)
 
     def save(self, path: str | os.PathLike[str], *, dpi: int = 144) -> Path:
         """Write the picture; the ending says as what: svg, png, pdf, dot, json or html. Gives the path.

@@ -46,8 +46,6 @@ def player(
     each, `notes` lines below the figure, `style` is more CSS. The page begins in `lang`, "en" or "zh". Raises
     ValueError for another language, and for a step whose elements the figure lacks.
     """
-    if lang not in ("en", "zh"):
-        raise ValueError(f"lang must be 'en' or 'zh', got {lang!r}")
     there = set(re.findall(r'\bid="([^"]*)"', figure))
     missing = {id for step in steps for id in (*step.show, *step.on)} - there
     if missing:
@@ -55,41 +53,57 @@ def player(
     parts = [{"text": s.text, "show": s.show, "on": s.on, "phase": s.phase} for s in [Step(start), *steps]]
     data = json.dumps({"start": parts[0], "steps": parts[1:]}, ensure_ascii=False).replace("</", "<\\/")
     data = data.replace("<!--", "<\\u0021--")
-    script = _squeezed((STATIC / "player.js").read_text(encoding="utf-8"))
-    css = _squeezed((STATIC / "player.css").read_text(encoding="utf-8"))
-    css += "\n" + _squeezed(style)
+    keys = " · ".join(f'<span class="{name}">{both(text)}</span>' for name, text in legend)
+    body = f"""{f'<p class="legend">{keys}</p>' if keys else ""}
+{frame(figure, title)}
+{remarks(notes)}
+<div id="bar" hidden>
+<button id="back"><span aria-hidden="true">◀</span> {both(("back", "后退"))}</button>
+<button id="next"><span aria-hidden="true">▶</span> {both(("step", "步进"))}</button>
+<button id="play"><span class="still">{both(("play", "播放"))}</span><span class="moving">{both(("pause", "暂停"))}</span></button>
+<label>{both(("steps", "步骤"))} <input id="slider" type="range" min="0" max="{len(steps)}" value="0"></label>
+<span id="count"></span>
+</div>
+<p id="text" role="status" aria-live="polite" hidden></p>
+<script type="application/json" id="steps">{data}</script>"""
+    return document(body, "player.js", title=title, style=style, lang=lang)
+
+
+def document(body: str, script: str, *, title: Text, style: str, lang: str) -> str:
+    """A page with this body, a script of this package and more CSS. Raises ValueError for an unknown language."""
+    if lang not in ("en", "zh"):
+        raise ValueError(f"lang must be 'en' or 'zh', got {lang!r}")
+    code = _squeezed((STATIC / script).read_text(encoding="utf-8"))
+    css = _squeezed((STATIC / "page.css").read_text(encoding="utf-8") + style)
     policy = (
         "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
-        f"script-src {_hash(script)}; style-src {_hash(css)}"
+        f"script-src {_hash(code)}; style-src {_hash(css)}"
     )
-    keys = " · ".join(f'<span class="{name}">{_both(text)}</span>' for name, text in legend)
-    remarks = "".join(f'<p class="note">{html.escape(note)}</p>\n' for note in notes)
     return f"""<!doctype html>
 <html lang="{lang}"><head><meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{html.escape(title[0])}</title>
+<title>{html.escape(title[lang == "zh"])}</title>
 <link rel="icon" href="data:,">
 <style>{css}</style></head>
 <body><main>
-<header><h1>{_both(title)}</h1>
+<header><h1>{both(title)}</h1>
 <button id="language" hidden><span class="en" lang="zh">中文</span><span class="zh" lang="en">English</span></button></header>
-<p class="legend">{keys}</p>
-<div id="figure" role="group" tabindex="0" aria-label="{html.escape(" · ".join(dict.fromkeys(title)))}">
-{figure}
-</div>
-{remarks}<div id="bar" hidden>
-<button id="back"><span aria-hidden="true">◀</span> {_both(("back", "后退"))}</button>
-<button id="next"><span aria-hidden="true">▶</span> {_both(("step", "步进"))}</button>
-<button id="play"><span class="still">{_both(("play", "播放"))}</span><span class="moving">{_both(("pause", "暂停"))}</span></button>
-<label>{_both(("steps", "步骤"))} <input id="slider" type="range" min="0" max="{len(steps)}" value="0"></label>
-<span id="count"></span>
-</div>
-<p id="text" role="status" aria-live="polite" hidden></p></main>
-<script type="application/json" id="steps">{data}</script>
-<script>{script}</script>
+{body}
+</main>
+<script>{code}</script>
 </body></html>
 """
+
+
+def frame(figure: str, title: Text) -> str:
+    """The part of the page that scrolls if the figure is wider."""
+    name = html.escape(" · ".join(dict.fromkeys(title)))
+    return f'<div id="figure" role="group" tabindex="0" aria-label="{name}">\n{figure}\n</div>'
+
+
+def remarks(notes: Sequence[str]) -> str:
+    return "".join(f'<p class="note">{html.escape(note)}</p>\n' for note in notes)
 
 
 def size_of(svg: str) -> tuple[float, float]:
@@ -100,7 +114,7 @@ def size_of(svg: str) -> tuple[float, float]:
     return float(found[1]), float(found[2])
 
 
-def _both(text: Text) -> str:
+def both(text: Text) -> str:
     """A text in both languages, of which the page shows one; once if they are the same."""
     english, chinese = map(html.escape, text)
     if english == chinese:

@@ -12,6 +12,7 @@ import numpy as np
 
 import minigrad
 from minigrad.errors import MissingExtra, ShapeError
+from minigrad.nn import functional as F
 from minigrad.viz.numbers import number
 from minigrad.viz.pictures import COLORS, Range, Surface, as_array, contour_levels, surface
 from minigrad.viz.player import Step, Text, player
@@ -67,16 +68,17 @@ def play_convolution(
     image, kernel = _layers(input, "input"), _layers(weight, "weight")
     if len(image) != len(kernel):
         raise ShapeError(f"play_convolution: input of {len(image)} channels but weight of {len(kernel)}")
-    image = np.pad(image, ((0, 0), (padding, padding), (padding, padding)))
     height, width = kernel.shape[1:]
+    image = np.pad(image, ((0, 0), (padding, padding), (padding, padding)))
     places = _windows("play_convolution", image, (height, width), stride)
+    x, w, b = (minigrad.from_numpy(a) for a in (image[None], kernel[None], np.array([bias], dtype=np.float64)))
+    result = F.conv2d(x, w, b, stride).numpy()[0, 0]
     sheet = Sheet()
     for c, channel in enumerate(image):
         sheet.grid(f"x{c}", channel, column=0, row=c, border=padding)
         sheet.grid(f"w{c}", kernel[c], column=1, row=c)
     sheet.between(0, "∗")
     sheet.between(1, f"+ {number(bias)} =" if bias else "=")
-    result = np.array([[(image[:, t : t + height, q : q + width] * kernel).sum() + bias for t, q in r] for r in places])
     sheet.grid("y", result, column=2)
     steps = []
     kernel_ids = [f"w{c}_{i}_{j}" for c in range(len(kernel)) for i in range(height) for j in range(width)]
@@ -84,7 +86,7 @@ def play_convolution(
         for j, (top, left) in enumerate(row):
             window = image[:, top : top + height, left : left + width]
             ids = [f"x{c}_{top + a}_{left + b}" for c in range(len(image)) for a in range(height) for b in range(width)]
-            terms = [f"{_number(x)}·{_number(w)}" for x, w in zip(window.flat, kernel.flat, strict=True)]
+            terms = [f"{_number(v)}·{_number(k)}" for v, k in zip(window.flat, kernel.flat, strict=True)]
             if len(terms) > MOST_TERMS:
                 terms = [*terms[: MOST_TERMS - 1], "…", terms[-1]]
             total = " + ".join([*terms, *([_number(bias)] if bias else [])]) + f" = {number(result[i, j])}"
@@ -118,18 +120,13 @@ def play_max_pool(
     if upstream.shape != shape:
         raise ShapeError(f"play_max_pool: the outputs are {shape} but the gradient is {upstream.shape}")
     sheet = Sheet()
-    winners = {}
-    result = np.zeros(shape)
-    for i, row in enumerate(places):
-        for j, (top, left) in enumerate(row):
-            window = image[top : top + kernel_size, left : left + kernel_size]
-            a, b = divmod(int(window.argmax()), kernel_size)
-            winners[i, j] = top + a, left + b
-            result[i, j] = window[a, b]
+    largest, index = F.max_pool2d(minigrad.from_numpy(image[None, None]), kernel_size, stride, return_indices=True)
+    result = largest.numpy()[0, 0]
+    winners = {place: divmod(int(k), image.shape[1]) for place, k in np.ndenumerate(index.numpy()[0, 0])}
     totals: dict[tuple[int, int], float] = {}
     arrivals = {}  # the last gradient to arrive at each winner
     for place, winner in winners.items():
-        totals[winner] = totals.get(winner, 0.0) + upstream[place]
+        totals[winner] = totals.get(winner, 0.0) + float(upstream[place])
         arrivals[winner] = place
     sheet.grid("x", image, column=0, below={winner: number(g) for winner, g in totals.items()}, rings=set(totals))
     sheet.between(0, "→")
@@ -147,7 +144,7 @@ def play_max_pool(
     sums: dict[tuple[int, int], float] = {}
     for (i, j), (a, b) in winners.items():
         g = number(upstream[i, j])
-        sums[a, b] = sums.get((a, b), 0.0) + upstream[i, j]
+        sums[a, b] = sums.get((a, b), 0.0) + float(upstream[i, j])
         english = f"Backward: the gradient {g} goes to the winner in row {a + 1}, column {b + 1}; the others get none"
         chinese = f"反向传播：梯度 {g} 传给第 {a + 1} 行第 {b + 1} 列的最大者，其余没有"
         if sums[a, b] != upstream[i, j]:
@@ -232,7 +229,7 @@ def _windows(what: str, image: Grid, size: tuple[int, int], stride: int) -> list
 
 def _layers(value: Any, name: str, one: bool = False) -> Grid:
     """An image as (C, H, W)."""
-    array = as_array(value)
+    array = as_array(value).astype(np.float64)
     if array.ndim not in ((2,) if one else (2, 3)):
         raise ShapeError(f"expected {name} of shape (H, W){'' if one else ' or (C, H, W)'}, got {array.shape}")
     return array if array.ndim == 3 else array[None]

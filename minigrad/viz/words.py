@@ -43,7 +43,16 @@ RULES = {
     "Mean": ("shares the upstream gradient {g} out evenly", "把上游梯度 {g} 平均分给每个元素"),
     "Amax": ("passes {g} to the winner, 0 to the others", "把 {g} 传给最大者，其余为 0"),
     "Amin": ("passes {g} to the smallest, 0 to the others", "把 {g} 传给最小者，其余为 0"),
-    "MaxPool2d": ("passes {g} to the winner of each window", "把 {g} 传给每个窗口的最大者"),
+    "MaxPool": ("passes {g} to the winner of each window", "把 {g} 传给每个窗口的最大者"),
+    "AvgPool": ("shares {g} out evenly over each window", "把 {g} 平均分给每个窗口"),
+    "Convolution": (
+        "dX is dY {g} spread back by the filters, dW the sum of dY times the windows",
+        "dX 是 dY {g} 按滤波器展开，dW 是 dY 与各窗口乘积之和",
+    ),
+    "BatchNorm": (
+        "upstream {g} without its mean and its part along the output, times γ / σ",
+        "上游 {g} 减去均值及沿输出的分量，再乘以 γ / σ",
+    ),
     "CrossEntropy": ("upstream {g} times (softmax y − label t) / N", "上游 {g} 乘以 (softmax y − 标签 t) / N"),
     "Softmax": ("upstream {g}: y times (g − Σ g · y)", "上游 {g}：y 乘以 (g − Σ g · y)"),
     "Reshape": ("gives {g} its old shape back", "把 {g} 恢复为原来的形状"),
@@ -105,7 +114,7 @@ class _Words:
         g = _text(shows[0].gradient)
         if g.startswith("("):
             return (
-                f"Backward starts at {node.label} with a gradient of ones, shape {g}",
+                f"Backward starts at {node.label} with a gradient of 1 everywhere, shape {g}",
                 f"反向传播从 {node.label} 开始，梯度全为 1，形状 {g}",
             )
         return f"Backward starts at {node.label} with ∂L/∂L = {g}", f"反向传播从 {node.label} 开始，∂L/∂L = {g}"
@@ -135,6 +144,8 @@ class _Words:
         """' = 1.1 × 2', where the gradient of one input is said in a few symbols."""
         if e.gradient is not None and e.gradient.shape:
             return f" = {e.local}" if e.local and node.operation in ("Matmul", "Linear") else ""
+        if node.operation in ("Add", "Sub", "Sum"):
+            return ""
         if node.operation == "Mul":
             others = [self._value(i) for i in self.into.get(node.id, ()) if i.id != e.id]
             return f" = {_bracketed(g)} × {_bracketed(others[0])}" if len(others) == 1 else ""

@@ -23,6 +23,39 @@ FLAGS = (
     "--hide-scrollbars",
 )
 
+# Every visible text, its contrast with what is painted behind it. In an SVG that is the last shape below its middle.
+CONTRASTS = """
+const rgb = c => (c.match(/[\\d.]+/g) || [0, 0, 0, 0]).map(Number)
+const clear = c => c == 'none' || c == 'transparent' || rgb(c)[3] === 0
+const light = c => { const [r, g, b] = rgb(c).map(v => (v /= 255) <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4)
+  return .2126 * r + .7152 * g + .0722 * b }
+const ratio = (a, b) => { const [x, y] = [light(a), light(b)].sort((p, q) => q - p); return (x + .05) / (y + .05) }
+const behind = e => { for (; e; e = e.parentElement) { const c = getComputedStyle(e).backgroundColor; if (!clear(c)) return c }
+  return 'rgb(255, 255, 255)' }
+const found = []
+for (const svg of document.querySelectorAll('svg')) {
+  const parts = [...svg.querySelectorAll('text, ellipse, circle, rect, polygon, path')]
+  parts.forEach((t, i) => {
+    const style = getComputedStyle(t)
+    if (t.tagName != 'text' || !t.checkVisibility({visibilityProperty: true}) || !t.textContent.trim()) return
+    const b = t.getBoundingClientRect(), x = (b.left + b.right) / 2, y = (b.top + b.bottom) / 2
+    let back = behind(svg)
+    for (const s of parts.slice(0, i)) {
+      const c = getComputedStyle(s).fill, r = s.getBoundingClientRect()
+      if (s.tagName != 'text' && !clear(c) && r.left <= x && x <= r.right && r.top <= y && y <= r.bottom) back = c
+    }
+    found.push([t.textContent, ratio(style.fill, back)])
+  })
+}
+const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
+while (walk.nextNode()) {
+  const e = walk.currentNode.parentElement
+  if (!walk.currentNode.data.trim() || e.closest('svg, script, style') || !e.checkVisibility({visibilityProperty: true})) continue
+  found.push([walk.currentNode.data, ratio(getComputedStyle(e).color, behind(e))])
+}
+return found
+"""
+
 
 class Browser:
     """One Chromium. `driver` is selenium's."""
@@ -73,12 +106,13 @@ class Browser:
 
 def start(profile: Path) -> Iterator[Browser]:
     """A Chromium with a fresh profile; skips the test where it, its driver or selenium is missing."""
-    selenium = pytest.importorskip("selenium", reason="selenium is not installed")
+    pytest.importorskip("selenium", reason="selenium is not installed")
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     driver = shutil.which("chromedriver")
     if chromium is None or driver is None:
         pytest.skip("Chromium and its chromedriver are not installed (Debian: chromium, chromium-driver)")
-    webdriver = selenium.webdriver
+    from selenium import webdriver
+
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
     for flag in (*FLAGS, f"--user-data-dir={profile}"):
@@ -89,3 +123,11 @@ def start(profile: Path) -> Iterator[Browser]:
         yield Browser(found)
     finally:
         found.quit()
+
+
+def check_contrast(browser: Browser, at_least: int = 10) -> None:
+    """Every text that is visible now, at least so many, stands out by 4.5 or more (WCAG AA)."""
+    contrasts = browser.run(CONTRASTS)
+    assert len(contrasts) >= at_least
+    low = [(text, round(ratio, 2)) for text, ratio in contrasts if ratio < 4.5]
+    assert not low, low

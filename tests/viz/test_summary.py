@@ -123,6 +123,54 @@ def test_mixed_networks_equal_torchinfos(torchinfo: Any, more: dict[str, Any], c
     assert [layer.output_size for layer in mine.summary_list] == [layer.output_size for layer in theirs.summary_list]
 
 
+def convolutional(library: Any) -> Any:
+    """Every kind of layer that a convolutional network of the book has, and some more."""
+    nn = library
+    return nn.Sequential(
+        nn.Sequential(nn.Conv2d(3, 6, 3, padding=1, bias=False), nn.BatchNorm2d(6), nn.ReLU(), nn.MaxPool2d(2)),
+        nn.Sequential(nn.Conv2d(6, 4, (3, 1), stride=2, groups=2), nn.ReLU(), nn.AvgPool2d(2)),
+        nn.ConvTranspose2d(4, 2, 2),
+        nn.Flatten(),
+        nn.Dropout(),
+        nn.Linear(12, 10),
+        nn.BatchNorm1d(10),
+    )
+
+
+@pytest.mark.parametrize("mode", ["train", "eval"])
+def test_convolutional_networks_equal_torchinfos(torchinfo: Any, mode: str) -> None:
+    import torch
+
+    found = compare(torchinfo, convolutional, (5, 3, 16, 20), mode=mode)
+    theirs = torchinfo.summary(convolutional(torch.nn), (5, 3, 16, 20), verbose=0)
+    assert found.total_param_bytes == theirs.total_param_bytes
+
+
+def test_the_books_convolutional_network() -> None:
+    """SimpleConvNet (book, section 7.5): 433,890 parameters."""
+    model = nn.Sequential(
+        nn.Conv2d(1, 30, 5),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(4320, 100),
+        nn.ReLU(),
+        nn.Linear(100, 10),
+    )
+    found = viz.summary(model, (1, 1, 28, 28), verbose=0)
+    assert [layer.num_params for layer in found.summary_list] == [433_890, 780, 0, 0, 0, 432_100, 0, 1_010]
+    assert found.summary_list[1].output_size == [1, 30, 24, 24]
+    assert found.summary_list[1].macs == 780 * 24 * 24
+
+
+def test_running_statistics_stay_bitwise_the_same() -> None:
+    model = convolutional(nn)
+    before = {k: v.numpy().tobytes() for k, v in model.state_dict().items()}
+    viz.summary(model, (5, 3, 16, 20), mode="train", verbose=0)
+    assert {k: v.numpy().tobytes() for k, v in model.state_dict().items()} == before
+    assert model.training
+
+
 def test_without_an_input_only_parameters_are_listed(torchinfo: Any) -> None:
     import torch
 
@@ -152,6 +200,24 @@ class Tied(nn.Module):
 
     def forward(self, x: minigrad.Tensor) -> minigrad.Tensor:
         return self.same(self.decoder(self.encoder(x)))
+
+
+def tied(library: Any) -> Any:
+    """A layer and another one with its weight."""
+    first, second = library.Linear(8, 8), library.Linear(8, 8)
+    second.weight = first.weight
+    return library.Sequential(first, second)
+
+
+def test_torchinfo_counts_shared_weights_in_every_layer(torchinfo: Any) -> None:
+    """The one place where the totals are not torchinfo's."""
+    import torch
+
+    theirs = torchinfo.summary(tied(torch.nn), (2, 8), verbose=0)
+    mine = viz.summary(tied(nn), (2, 8), verbose=0)
+    assert mine.total_params == sum(p.numel() for p in tied(torch.nn).parameters()) == 80
+    assert theirs.total_params == 144
+    assert mine.total_mult_adds == theirs.total_mult_adds
 
 
 def test_shared_weights_count_once() -> None:
