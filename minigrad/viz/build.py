@@ -87,6 +87,7 @@ class Builder:
         self.unnamed = {"input": 0, "parameter": 0}
         self.generated: dict[int, str] = {}
         self.quantities: dict[Any, Quantity | None] = {}
+        self.gradients: dict[int, Quantity] = {}
 
     def build(self) -> Form:
         for n, wires in zip(self.found.nodes, self.into, strict=False):
@@ -268,7 +269,11 @@ class Builder:
         return None if total is None or isinstance(total, Bundle) else only_shape(np.shape(total), total.dtype)
 
     def _gradient(self, g: Any) -> Quantity | None:
-        return None if g is None or isinstance(g, Bundle) else quantity(g, shapes=self.shapes)
+        if g is None or isinstance(g, Bundle):
+            return None
+        if id(g) not in self.gradients:  # a value used once has the gradient of its use; the trace keeps both alive
+            self.gradients[id(g)] = quantity(g, shapes=self.shapes)
+        return self.gradients[id(g)]
 
     # ---------------------------------------------------------------- events
 
