@@ -55,7 +55,8 @@ class Html(str):
 
 
 def quoted(text: str) -> str:
-    """A DOT string."""
+    """A DOT string, without characters that XML forbids."""
+    text = "".join(c for c in text if c.isprintable() or c == "\n")
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
 
 
@@ -90,18 +91,9 @@ def width_of(text: str, size: int = 13) -> float:
 
 
 def _head(form: Form, nodesep: float, ranksep: float, **more: Any) -> Iterator[str]:
-    yield "graph" + attributes(
-        rankdir="LR",
-        bgcolor="white",
-        nodesep=nodesep,
-        ranksep=ranksep,
-        pad=0.25,
-        splines=more.pop("splines", "true"),
-        fontname="Arial",
-        label=_caption(form) if form.title or form.notes else None,
-        labelloc="t" if form.title else "b" if form.notes else None,
-        **more,
-    )
+    look = {"rankdir": "LR", "bgcolor": "white", "nodesep": nodesep, "ranksep": ranksep, "pad": 0.25, "splines": "true"}
+    caption = {"label": _caption(form), "labelloc": "t" if form.title else "b"} if form.title or form.notes else {}
+    yield "graph" + attributes(**{**look, "fontname": "Arial", **more, **caption})
     yield "node" + attributes(fontname="Arial", fontsize=15, color=INK, fontcolor=INK)
 
 

@@ -101,7 +101,7 @@ def draw(
     lang: str,
     seconds: float,
 ) -> Picture:
-    roots: Sequence[Any] = [outputs] if isinstance(outputs, TensorCore) else list(outputs)
+    roots: Sequence[Any] = outputs if isinstance(outputs, (list, tuple)) else [outputs]
     for name, value, allowed in (
         ("style", style, ("auto", "book", "compact", "module")),
         ("grads", grads, ("total", "local", True, False)),
@@ -112,6 +112,8 @@ def draw(
     for t in roots:
         if not isinstance(t, TensorCore):
             raise TypeError(f"graph: expected a tensor or a list of tensors, got {type(t).__name__}")
+    if not roots:
+        raise ValueError("graph: got no tensors")
     found = trace(roots, gradients=bool(grads), alive=known.alive)
     form = build(found, roots, known, shapes=values == "shapes")
     form.title = title

@@ -64,7 +64,7 @@ def render(source: str, format: str, *, dpi: int = 144, seconds: float = SECONDS
 @functools.lru_cache(4)
 def placed(source: str, seconds: float) -> str:
     """The DOT text with a place for everything. Kept, since a notebook asks for the same picture in two formats."""
-    if "layout=neato" in source:
+    if ",layout=neato," in source.partition("label=")[0]:
         return source  # neurons have their places already
     return joined(run(command("dot"), source, seconds).decode())
 

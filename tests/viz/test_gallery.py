@@ -114,7 +114,7 @@ def test_simple_conv_net() -> None:
 
 def test_network_of_the_lecture() -> None:
     """The lecture's equations 13 to 16, by hand: L = (prediction - y)² / 2 behind a sigmoid layer."""
-    (script,) = [s for s in SCRIPTS if "lecture_fig10" in s.stem]
+    (script,) = [s for s in SCRIPTS if "lecture_fig10_network" in s.stem]
     scope = runpy.run_path(str(script))
     x, y, w1, w2 = (scope[k].detach().numpy().astype(np.float64) for k in ("x", "y", "W1", "W2"))
     h = 1 / (1 + np.exp(-w1.T @ x))

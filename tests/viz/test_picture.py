@@ -195,8 +195,11 @@ def test_options_are_checked() -> None:
     for options in ({"style": "pretty"}, {"grads": "none"}, {"values": "all"}):
         with pytest.raises(ValueError, match=f"{next(iter(options))} must be one of"):
             viz.graph(y, **options)  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="expected a tensor"):
-        viz.graph([1.0])
+    for outputs in ([1.0], 1.0, None):
+        with pytest.raises(TypeError, match="expected a tensor"):
+            viz.graph(outputs)
+    with pytest.raises(ValueError, match="no tensors"):
+        viz.graph([])
 
 
 def walked(fn: Any, seen: dict[Any, str]) -> None:
