@@ -17,4 +17,4 @@ h = (W1.T @ x).sigmoid()
 prediction = W2.T @ h
 L = ((prediction - y) ** 2 * 0.5).sum()
 
-picture = viz.graph(L, names={"W₁": W1, "W₂": W2})
+picture = viz.graph(L, names={"W₁": W1, "W₂": W2}, values="shapes")

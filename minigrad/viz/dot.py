@@ -75,7 +75,7 @@ def attributes(**given: Any) -> str:
 
 def width_of(text: str, size: int = 13) -> float:
     """About how wide Arial prints a text, in points; a wide guess, since Graphviz widens what does not fit."""
-    narrow = {" ": 0.28, ".": 0.28, ",": 0.28, "(": 0.34, ")": 0.34, "[": 0.28, "]": 0.28, "i": 0.23, "l": 0.23}
+    narrow = {" ": 0.28, ".": 0.28, ",": 0.28, "(": 0.34, ")": 0.34, "[": 0.34, "]": 0.34, "i": 0.23, "l": 0.23}
     return size * sum(narrow.get(c, 1.0 if ord(c) > 0x2E80 else 0.6) for c in text)
 
 
@@ -137,7 +137,7 @@ def _book_node(n: Node) -> str:
     label = Html(f"<{font(n.label, NAMES[n.kind], 14, bold)}>")
     frame: dict[str, Any] = {"shape": "plaintext"}
     if n.ghost:
-        frame = {"shape": "box", "style": "rounded,dashed", "color": FAINT}
+        frame, margin = {"shape": "box", "style": "rounded,dashed", "color": FAINT}, "0.09,0.05"
     return (
         n.id
         + attributes(id=n.id, **frame, margin=margin, width=0, height=0, label=label, tooltip=n.tooltip, group=group)

@@ -78,7 +78,7 @@ def graph_of_module(
         form.title = title or form.title
         return Picture(form, lang=lang, seconds=seconds)
     parameters = dict(run.model.named_parameters())
-    parameters.update({"input" if len(run.inputs) == 1 else f"input {i + 1}": t for i, t in enumerate(run.inputs)})
+    parameters.update(zip(run.names, run.inputs, strict=True))
     return draw(
         run.outputs,
         None,

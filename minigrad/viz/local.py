@@ -10,7 +10,7 @@ import numpy as np
 from minigrad.function import Bundle, Function
 from minigrad.viz.numbers import number
 
-MATRICES = {
+FORMULAS = {
     "Matmul": ("dY · {1}ᵀ", "{0}ᵀ · dY"),
     "Linear": ("dY · {1}", "dYᵀ · {0}", "Σ dY"),
     "Add": ("dY", "dY"),
@@ -29,5 +29,8 @@ def local_text(n: Function, argument: int, upstream: Any, gradient: Any, inputs:
     if np.ndim(upstream) == np.ndim(gradient) == 0:
         slope = gradient / upstream if upstream else np.nan
         return f"{number(upstream)} × {number(slope)}" if slope - slope == 0 else ""
-    formulas = MATRICES.get(type(n).__name__, ())
-    return formulas[argument].format(*inputs) if argument < len(formulas) and len(inputs) > 1 else ""
+    formulas = FORMULAS.get(type(n).__name__, ())
+    if argument >= len(formulas) or len(inputs) < 2:
+        return ""
+    summed = n.broadcasts and np.shape(upstream) != np.shape(gradient) and type(n).__name__ != "Matmul"
+    return ("Σ " if summed else "") + formulas[argument].format(*inputs)

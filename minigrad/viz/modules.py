@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -57,8 +58,12 @@ class Run:
     def __init__(self, model: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         self.model = copied(model)
         self.inputs: list[Any] = []  # leaves, copies of the tensors among the arguments
+        self.names: list[str] = []  # of the arguments of forward
         self.given: list[Any] = []  # what the model is given for them: it may write into it
+        names = [*positional(self.model, len(args)), *kwargs]
         own_args, own_kwargs = [self._own(a) for a in args], {k: self._own(v) for k, v in kwargs.items()}
+        for name, a in zip(names, (*args, *kwargs.values()), strict=True):
+            self.names += [name] * isinstance(a, TensorCore)
         self.shapes: dict[Any, Any] = {}  # (shape, dtype) of every result, by node or Output
         self.top: Any = None
         self._open: list[Call] = []
@@ -126,6 +131,17 @@ def copied(model: Any) -> Any:
         ) from error
 
 
+def positional(model: Any, count: int) -> list[str]:
+    """The names of forward's first arguments."""
+    names: list[str] = []
+    for p in inspect.signature(model.forward).parameters.values():
+        if p.kind is p.VAR_POSITIONAL:
+            names += [f"{p.name}[{i}]" for i in range(count - len(names))]
+        elif p.kind is not p.KEYWORD_ONLY:
+            names.append(p.name)
+    return (names + [f"input {i + 1}" for i in range(len(names), count)])[:count]
+
+
 def tensors(value: Any) -> Iterator[Any]:
     """The tensors in nested tuples, lists and dicts."""
     if isinstance(value, TensorCore):
@@ -171,6 +187,8 @@ def configuration(module: Any) -> list[str]:
             parts.pop()
         return [", ".join([lead + size, *parts])]
     text = module.extra_repr().replace("\n", " ")
+    if family(module) == "normalization":
+        return [text.partition(", eps")[0]]
     return [text] if text and len(text) <= 40 else [p.strip() for p in text.split(", ")][:4] if text else []
 
 
@@ -209,11 +227,11 @@ def card(call: Call) -> dict[str, Any]:
 # ------------------------------------------------------------------ the form
 
 
-def module_form(run: Run, *, depth: int | None, limit: int, names: Sequence[str] = ()) -> Form:
+def module_form(run: Run, *, depth: int | None, limit: int) -> Form:
     """Cards down to this depth of modules, or as deep as gives at most `limit` cards."""
     if depth is None:
         depth = next((d for d in range(deepest(run.top), 0, -1) if len(cards_at(run.top, d)) <= limit), 1)
-    return Cards(run, depth, names).form()
+    return Cards(run, depth).form()
 
 
 def deepest(call: Call) -> int:
@@ -228,8 +246,8 @@ def cards_at(call: Call, depth: int) -> list[Call]:
 
 
 class Cards:
-    def __init__(self, run: Run, depth: int, names: Sequence[str]) -> None:
-        self.run, self.names = run, names
+    def __init__(self, run: Run, depth: int) -> None:
+        self.run = run
         self.cards = cards_at(run.top, depth)
         self.form_ = Form(style="module")
         self.stand_in, self.repeats = folded(run.top, set(self.cards))
@@ -241,16 +259,16 @@ class Cards:
         total = count_text(counted([run.model])).replace("param", "parameter")
         form.title = type(run.model).__name__ + (f" — {total}" if total else "")
         for i, t in enumerate(run.inputs):
-            label = "input" if len(run.inputs) == 1 else f"input {i + 1}"
-            node = self._add("module", label, ("input", i), "")
+            node = self._add("module", run.names[i], ("input", i), "")
             node.details = {"family": "other", "configuration": [self._shape(t._data.shape)]}
             node.tooltip = f"{t._data.dtype} {shape_text(t._data.shape)}"
         for unit in self._units():
             if self._representative(unit) is unit:
                 self._draw(unit)
-        for i in range(len(run.outputs)):
+        losses = [t for c in run.top.below() if family(c.module) == "loss" for t in c.outputs]
+        for i, t in enumerate(run.outputs):
             several = len(run.outputs) > 1
-            name = self.names[i] if i < len(self.names) else f"output {i + 1}" if several else "output"
+            name = "loss" if any(t is x for x in losses) else f"output {i + 1}" if several else "output"
             self._add("output", name, ("output", i), "")
         self._arrows()
         mark_main_path(form)
@@ -382,7 +400,7 @@ class Cards:
         """A shape, its first dimension as N if that is the number of examples."""
         first: Sequence[int] = self.run.inputs[0]._data.shape if self.run.inputs else ()
         text = shape_text(tuple(shape))
-        if len(first) > 1 and len(shape) > 1 and shape[0] == first[0]:
+        if len(first) > 1 and shape and shape[0] == first[0]:
             return text.replace(f"({shape[0]},", "(N,", 1)
         return text
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigrad import function
+from minigrad.autograd import Function as CustomFunction
 from minigrad.function import Function, Output, raw
 
 
@@ -32,6 +33,7 @@ def _inner_codes(*makers: Any) -> set[Any]:
     return {c for maker in makers for c in maker.__code__.co_consts if getattr(c, "co_name", "") == "apply"}
 
 
+_custom = CustomFunction.apply.__func__.__code__  # type: ignore[attr-defined]
 _several = _inner_codes(function.make_several)
 _applies = _several | _inner_codes(
     function.make_apply, function.make_unary, function.make_binary, function.make_variadic
@@ -67,13 +69,15 @@ def listening(hear: Callable[[Function, Sequence[Any], Sequence[Any]], None]) ->
     """
 
     def profile(frame: FrameType, event: str, result: Any) -> None:
-        if event != "return" or result is None or frame.f_code not in _applies:
+        code = frame.f_code
+        if event != "return" or result is None or code not in _applies and code is not _custom:
             return
         given = frame.f_locals
-        if frame.f_code in _several:
-            node = getattr(result[0], "_node", None) if result else None
-            if isinstance(node, Output):
-                hear(node.edges[0], (given["x"], *given["static"]), given["parts"])
+        if isinstance(result, (tuple, list)):
+            node = next((t._node for t in result if isinstance(getattr(t, "_node", None), Output)), None)
+            if node is not None:
+                arguments = (given["x"], *given["static"]) if code in _several else given["args"]
+                hear(node.edges[0], arguments, [raw(t) for t in result])
             return
         node = getattr(result, "_node", None)
         if isinstance(node, Function) and not (seen and seen[-1] is node):  # a cast calls apply again

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import re
 import shutil
@@ -11,6 +12,7 @@ import sys
 from minigrad.errors import MissingExtra
 
 SECONDS = 20.0  # how long Graphviz may lay out one picture
+PIXELS = 12_000  # the widest PNG: larger pictures have fewer pixels per point
 
 FIXES = (
     "nothing draws DOT here: install Graphviz so that dot is on the PATH (apt, brew or choco install graphviz), "
@@ -33,12 +35,12 @@ class TooLarge(RuntimeError):
     """Graphviz did not finish in time, or failed."""
 
 
-def command(format: str, placed: bool = False) -> list[str]:
+def command(format: str, only_draw: bool = False) -> list[str]:
     """What turns DOT on its standard input into that format on its standard output. Raises NoRenderer.
 
-    With `placed` the input says where everything is, and is only drawn.
+    With `only_draw` the input says where everything is.
     """
-    engine, options = ("neato", "-n2") if placed else ("dot", "")
+    engine, options = ("neato", "-n2") if only_draw else ("dot", "")
     dot = shutil.which("dot")
     if dot is not None:
         return [dot, f"-K{engine}", *options.split(), f"-T{format}"]
@@ -50,12 +52,19 @@ def command(format: str, placed: bool = False) -> list[str]:
 
 def render(source: str, format: str, *, dpi: int = 144, seconds: float = SECONDS) -> bytes:
     """The picture of a DOT text as "svg", "png" or "pdf". Raises NoRenderer, and TooLarge if it takes too long."""
-    placed = "<HR/>" in source
-    if placed:
-        source = joined(run(command("dot"), source, seconds).decode())
+    layout = placed(source, seconds)
     if format == "png":
-        source = re.sub(r"graph ?\[", lambda m: f"{m[0]}dpi={dpi},", source, count=1)
-    return run(command(format, placed), source, seconds)
+        size = attribute(layout, "bb").split(",")[2:]
+        largest = max([1.0, *map(float, size)]) / 72
+        dpi = max(24, min(dpi, int(PIXELS / largest)))
+        layout = re.sub(r"graph\s*\[", lambda m: f"{m[0]}dpi={dpi},", layout, count=1)
+    return run(command(format, only_draw=True), layout, seconds)
+
+
+@functools.lru_cache(4)
+def placed(source: str, seconds: float) -> str:
+    """The DOT text with a place for everything. Kept, since a notebook asks for the same picture in two formats."""
+    return joined(run(command("dot"), source, seconds).decode())
 
 
 def run(words: list[str], source: str, seconds: float) -> bytes:
@@ -72,9 +81,6 @@ def run(words: list[str], source: str, seconds: float) -> bytes:
 # ------------------------------------------------------------------ arrows that meet their labels
 
 
-NUMBER = r"-?[\d.]+(?:e[-+]?\d+)?"
-
-
 def joined(layout: str) -> str:
     """A layout in which arrows reach the rules of their labels; Graphviz ends some of them a point short of it."""
     layout = layout.replace("\\\n", "")
@@ -85,15 +91,16 @@ def joined(layout: str) -> str:
         rules[m[1]] = x - half, x + half, y
 
     def mended(arrow: re.Match[str]) -> str:
-        way = attribute(arrow[3], "pos")
-        better = way
-        if arrow[2] in rules:
-            left, _, y = rules[arrow[2]]
-            better = re.sub(rf"({NUMBER}),({NUMBER})$", lambda p: near(p, left, y), better)
+        way = attribute(arrow[3], "pos")  # "e,<tip> <point> <point> ...", the tip only where there is an arrowhead
+        points = way.split()
+        first = int(bool(points) and points[0].startswith("e,"))
         if arrow[1] in rules:
             _, right, y = rules[arrow[1]]
-            better = re.sub(rf"(?<![,\d.])({NUMBER}),({NUMBER})", lambda p: near(p, right, y), better)
-        return arrow[0].replace(way, better)
+            points[first] = near(points[first], right, y)
+        if arrow[2] in rules:
+            left, _, y = rules[arrow[2]]
+            points[-1] = near(points[-1], left, y)
+        return arrow[0].replace(way, " ".join(points)) if points else arrow[0]
 
     return re.sub(r"^\s*(\w+)(?::e)?\s*->\s*(\w+)(?::w)?\s*\[(.*?)\];$", mended, layout, flags=re.DOTALL | re.MULTILINE)
 
@@ -103,7 +110,7 @@ def attribute(text: str, name: str) -> str:
     return found[1] if found else ""
 
 
-def near(point: re.Match[str], x: float, y: float) -> str:
-    """The point (x, y) if that is at most a little away."""
-    close = abs(float(point[1]) - x) <= 1.5 and abs(float(point[2]) - y) <= 1.5
-    return f"{x:g},{y:g}" if close else point[0]
+def near(point: str, x: float, y: float) -> str:
+    """The point (x, y) if `point` is at most a little away from it."""
+    px, py = map(float, point.split(","))
+    return f"{x:g},{y:g}" if abs(px - x) <= 1.5 and abs(py - y) <= 1.5 else point

@@ -72,7 +72,7 @@ def test_repetitions_are_folded_and_skips_drawn() -> None:
         ("head", "", None, "68 params"),
     ]
     assert arrows(form) == {
-        ("input", "stem"): "(N, 2, 4)",
+        ("x", "stem"): "(N, 2, 4)",
         ("stem", "blocks.0.a"): "(N, 16)",
         ("blocks.0.a", "blocks.0.act"): "(N, 16)",
         ("blocks.0.act", "blocks.0.b"): "(N, 16)",
@@ -88,8 +88,8 @@ def test_repetitions_are_folded_and_skips_drawn() -> None:
 
 def test_depth() -> None:
     labels = {d: [n.label for n in Net().graph(minigrad.randn(5, 8), depth=d).form.nodes] for d in (1, 2)}
-    assert labels[1] == ["input", "Linear", "Sequential", "Sequential", "softmax", "output"]
-    assert labels[2] == ["input", "Linear", "Block  ×12", "ReLU", "Linear", "softmax", "output"]
+    assert labels[1] == ["x", "Linear", "Sequential", "Sequential", "softmax", "output"]
+    assert labels[2] == ["x", "Linear", "Block  ×12", "ReLU", "Linear", "softmax", "output"]
 
 
 def test_at_most_150_cards() -> None:
@@ -124,14 +124,14 @@ def test_several_inputs_and_outputs() -> None:
 
     form = Two().graph(minigrad.randn(5, 3), minigrad.randn(5, 4), scale=minigrad.tensor(2.0)).form
     assert arrows(form) == {
-        ("input 1", "a"): "(N, 3)",
-        ("input 2", "b"): "(N, 4)",
+        ("x", "a"): "(N, 3)",
+        ("y", "b"): "(N, 4)",
         ("a", "+"): "(N, 2)",
         ("b", "+"): "(N, 2)",
-        ("input 3", "×"): "()",
+        ("scale", "×"): "()",
         ("+", "×"): "(N, 2)",
         ("×", "output 1"): "(N, 2)",
-        ("input 1", "output 2"): "(N, 3)",
+        ("x", "output 2"): "(N, 3)",
     }
 
 

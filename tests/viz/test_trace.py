@@ -118,6 +118,29 @@ def test_recorded_graphs_know_everything_even_when_freed(program: Program) -> No
     assert [str(v) for v in before.contributions.values()] == [str(v) for v in after.contributions.values()]
 
 
+def test_recorded_operations_of_ones_own() -> None:
+    class Both(minigrad.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any, y: Any) -> Any:
+            ctx.save_for_backward(x, y)
+            return x * y, x + y
+
+        @staticmethod
+        def backward(ctx: Any, g: Any, h: Any) -> Any:
+            x, y = ctx.saved_tensors
+            return g * y + h, g * x + h
+
+    x, y = (minigrad.tensor(v, requires_grad=True) for v in (2.0, 5.0))
+    with viz.record():
+        product, total = Both.apply(x, y)
+        result = product + total + minigrad.tensor(1.0)
+    picture = viz.graph(result, names={"x": x, "y": y})
+    assert not picture.notes
+    values = {(e.role, e.output, e.value.text) for e in picture.form.edges if e.value}
+    assert {("plain", 0, "10"), ("plain", 1, "7"), ("plain", 0, "1")} <= values
+    assert [n.gradient.data for n in picture.form.nodes if n.kind == "variable" and n.gradient] == [6, 3]
+
+
 def test_record_restores_the_profiler() -> None:
     def mine(*_: Any) -> None: ...
 
