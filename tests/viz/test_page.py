@@ -19,6 +19,9 @@ from minigrad.viz.words import steps
 from tests.viz.browser import Browser, check_contrast
 from tests.viz.graphs import GRAPHS, apples, softmax_with_loss
 from tests.viz.programs import leaf
+from tests.viz.test_picture import needs_dot
+
+pytestmark = needs_dot
 
 # Every pair of a width, a mode and a language.
 LOOKS = [(360, False, "en"), (360, True, "zh"), (1280, False, "zh"), (1280, True, "en")]
