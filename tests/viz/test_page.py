@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from minigrad.viz import page
 from minigrad.viz.form import Form
 from minigrad.viz.numbers import quantity
 from minigrad.viz.words import steps
-from tests.viz.browser import Browser, check_contrast
+from tests.viz.browser import Browser, check_contrast, data_of
 from tests.viz.graphs import GRAPHS, apples, softmax_with_loss
 from tests.viz.programs import leaf
 from tests.viz.test_picture import needs_dot
@@ -277,12 +276,6 @@ def test_wide_figures_scroll_in_their_frame_and_letters_stay_readable(browser: B
 
 
 # -------------------------------------------------------------------- without a browser
-
-
-def data_of(text: str) -> dict[str, Any]:
-    found = re.search(r'<script type="application/json" id="steps">(.*?)</script>', text, re.DOTALL)
-    assert found is not None
-    return dict(json.loads(found[1]))
 
 
 def test_steps_name_elements_that_the_figure_has() -> None:
