@@ -14,6 +14,7 @@ from minigrad import viz
 from minigrad.viz import page
 from minigrad.viz.form import Form
 from minigrad.viz.numbers import quantity
+from minigrad.viz.render import NoRenderer
 from minigrad.viz.words import steps
 from tests.viz.browser import Browser, check_contrast, data_of
 from tests.viz.graphs import GRAPHS, apples, softmax_with_loss
@@ -201,8 +202,11 @@ class TableOnly:
     def __init__(self, picture: viz.Picture) -> None:
         self.form = picture.form
 
+    def draw(self, form: Form) -> str:
+        raise NoRenderer("install something")
+
     def save(self, path: Path) -> Path:
-        path.write_text(page.html(self.form, lambda form: ""), encoding="utf-8")
+        path.write_text(page.html(self.form, self.draw), encoding="utf-8")
         return path
 
 
@@ -214,6 +218,7 @@ def test_without_a_renderer_the_figure_is_a_table(browser: Browser, tmp_path: Pa
         shown = {id: text for id, text in moment["numbers"].items() if text}
         assert shown == {id: text for id, text in expected(picture.form, k).items() if text}
         assert moment["lit"] == ([[picture.form.events[k - 1].node, True]] if k else [])
+    assert "install something" in browser.driver.find_element("class name", "note").text
     assert browser.console() == []
 
 
@@ -296,4 +301,4 @@ def test_the_script_is_small_and_the_page_is_whole() -> None:
     assert len(script.encode()) < 2000
     assert not re.search(r"(src|href)=\"(?!data:,)", html.unescape(text))
     with pytest.raises(ValueError, match="lang must be 'en' or 'zh', got 'fr'"):
-        page.html(apples()[0].form, lambda form: "", lang="fr")
+        page.html(apples()[0].form, lambda form: "<svg viewBox='0 0 1 1'/>", lang="fr")
