@@ -108,7 +108,7 @@ def remarks(notes: Sequence[str]) -> str:
 
 def size_of(svg: str) -> tuple[float, float]:
     """Width and height of an SVG's viewBox. Raises ValueError without one."""
-    found = re.search(r'viewBox=["\']\s*[-\d.]+[\s,]+[-\d.]+[\s,]+([\d.]+)[\s,]+([\d.]+)', svg)
+    found = re.search(r'viewBox="\s*[-\d.]+[\s,]+[-\d.]+[\s,]+([\d.]+)[\s,]+([\d.]+)', svg)
     if found is None:
         raise ValueError("the figure has no viewBox")
     return float(found[1]), float(found[2])

@@ -301,4 +301,4 @@ def test_the_script_is_small_and_the_page_is_whole() -> None:
     assert len(script.encode()) < 2000
     assert not re.search(r"(src|href)=\"(?!data:,)", html.unescape(text))
     with pytest.raises(ValueError, match="lang must be 'en' or 'zh', got 'fr'"):
-        page.html(apples()[0].form, lambda form: "<svg viewBox='0 0 1 1'/>", lang="fr")
+        page.html(apples()[0].form, lambda form: '<svg viewBox="0 0 1 1"/>', lang="fr")
