@@ -104,7 +104,7 @@ def layouts(form: Form, draw: Callable[[Form], str]) -> list[str]:
             parent = around[parent]
     labels = {c.id: c.label for c in form.clusters}
     found = []
-    for i, state in enumerate(known):
+    for state in known:
         svg = draw(collapsed(form, state))
 
         def button(m: re.Match[str], state: State = state) -> str:
@@ -119,6 +119,5 @@ def layouts(form: Form, draw: Callable[[Form], str]) -> list[str]:
             return f'<g data-cluster="{id}" data-to="{to}" {named}'
 
         svg = re.sub(r'<g id="(card|cluster)_(c\d+)"', button, svg)
-        svg = re.sub(r' id="[^"]*"', "", svg).replace('role="img"', 'role="group"', 1)
-        found.append(f'<div class="layout"{" hidden" if i else ""}>\n{svg}\n</div>')
+        found.append(re.sub(r' id="[^"]*"', "", svg).replace('role="img"', 'role="group"', 1))
     return found

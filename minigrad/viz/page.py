@@ -11,11 +11,11 @@ from minigrad.viz import dot
 from minigrad.viz.folding import layouts
 from minigrad.viz.form import Edge, Form, Quantity
 from minigrad.viz.player import Step, Text, both, document, frame, player, remarks, size_of
+from minigrad.viz.render import NoRenderer, TooLarge
 from minigrad.viz.words import steps
 
 START: Text = ("The inputs are known. Press step, or the right arrow key.", "输入已知。请按“步进”，或按右方向键。")
 FOLD: Text = ("Click a frame to fold it into a card, and the card to open it.", "点击框可折叠成卡片，点击卡片可展开。")
-NO_STEPS: Text = ("This picture has no steps.", "此图没有步骤。")
 LEGEND = (
     ("forward", ("above the arrow: value", "箭头上方：值")),
     ("backward", ("below: gradient", "下方：梯度")),
@@ -23,42 +23,36 @@ LEGEND = (
 
 
 def html(form: Form, draw: Callable[[Form], str], lang: str = "en") -> str:
-    """The page for a form. `draw` gives the SVG of a form, or "" where nothing can draw: the figure is a table then.
+    """The page for a form, whose SVG `draw` gives. Where that raises NoRenderer or TooLarge, the figure is a table.
 
-    Where there are no steps, containers of modules fold and open by a click. Raises ValueError for a `lang` other than
+    A form without steps is a model's: its containers fold and open by a click. Raises ValueError for a `lang` other than
     "en" or "zh".
     """
 
     def bare(form: Form) -> str:
-        svg = draw(replace(form, title="", notes=[]))  # the page says the title and the notes, as text that wraps
-        return _plain(svg) if svg else ""
+        return _plain(draw(replace(form, title="", notes=[])))  # the page has them as text that wraps
 
     outputs = ", ".join(n.label for n in form.nodes if n.kind == "output")
     title = (form.title, form.title) if form.title else (f"The graph of {outputs}", f"{outputs} 的计算图")
-    figure = bare(form)
-    if figure and form.style == "module" and form.clusters:
-        found = layouts(form, bare)
-        hint = f'<p class="legend" id="hint" hidden>{both(FOLD)}</p>'
-        body = f"{hint}\n{frame(chr(10).join(found), title)}\n{remarks(form.notes)}"
-        sizes = [_scale(layout, f".layout:nth-child({i})") for i, layout in enumerate(found, 1)]
-        return document(body, "folding.js", title=title, style="".join(sizes) + _theme(figure), lang=lang)
-    style = _scale(figure) + _theme(figure) if figure else TABLE
-    figure = figure or _table(form)
+    notes = list(form.notes)
+    try:
+        figures = [bare(form)] if form.events else layouts(form, bare)
+        style = "".join(_scale(svg, i) for i, svg in enumerate(figures, 1)) + _theme(figures[0])
+    except (NoRenderer, TooLarge) as error:
+        figures, style = [_table(form)], TABLE
+        notes.append(str(error))
+    figure = "\n".join(f'<div class="layout"{" hidden" if i else ""}>\n{svg}\n</div>' for i, svg in enumerate(figures))
+    if not form.events:
+        hint = f'<p class="legend" id="hint" hidden>{both(FOLD)}</p>\n' if len(figures) > 1 else ""
+        body = f"{hint}{frame(figure, title)}\n{remarks(notes)}"
+        return document(body, "folding.js", title=title, style=style, lang=lang)
     there = set(re.findall(r'\bid="([^"]*)"', figure))
     shown = [
         Step(s.text, [id for id in s.show if id in there], [id for id in s.on if id in there], s.phase)
         for s in steps(form)
     ]
-    return player(
-        figure,
-        shown,
-        title=title,
-        start=START if shown else NO_STEPS,
-        legend=LEGEND if "<svg" in figure and form.style == "book" else (),
-        notes=form.notes,
-        style=style,
-        lang=lang,
-    )
+    legend = LEGEND if style != TABLE and form.style == "book" else ()
+    return player(figure, shown, title=title, start=START, legend=legend, notes=notes, style=style, lang=lang)
 
 
 def _plain(svg: str) -> str:
@@ -84,7 +78,8 @@ def _table(form: Form) -> str:
             for e in edges
         )
         bodies.append(f'<tbody id="{target}">{rows}</tbody>')
-    return f"<table>{''.join(bodies)}</table>"
+    names = "".join(f"<th>{both(name)}</th>" for name in (("arrow", "箭头"), ("value", "值"), ("gradient", "梯度")))
+    return f"<table><thead><tr>{names}</tr></thead>{''.join(bodies)}</table>"
 
 
 def _cell(kind: str, e: Edge, q: Quantity | None) -> str:
@@ -98,7 +93,7 @@ def _label(text: str) -> str:
 
 # -------------------------------------------------------------------- colours
 
-TABLE = "#figure table { margin: 0 auto; } #figure td { padding: 0 10px; } #figure .on td { background: var(--on); }"
+TABLE = "#figure table { margin: 0 auto; } #figure :is(td, th) { padding: 0 10px; text-align: start; } #figure .on td { background: var(--on); }"
 
 ROLES = {
     dot.INK: "ink",
@@ -136,10 +131,11 @@ def _theme(svg: str) -> str:
     return "\n".join(rule for rule in rules if _used(rule, svg))
 
 
-def _scale(svg: str, place: str = "") -> str:
-    """How large the figure is: letters are hardly ever smaller than drawn, a wide figure scrolls within its frame."""
+def _scale(svg: str, i: int) -> str:
+    """How large the figure's layout i is: letters are hardly ever smaller than drawn, a wide figure scrolls within its frame."""
     width, _ = size_of(svg)
-    return f"#figure {place} svg {{ width: 100%; min-width: {0.85 * width:.0f}px; max-width: {1.6 * width:.0f}px; }}\n"
+    limits = f"min-width: {0.85 * width:.0f}px; max-width: {1.6 * width:.0f}px"
+    return f"#figure .layout:nth-child({i}) svg {{ width: 100%; {limits}; }}\n"
 
 
 def _used(rule: str, svg: str) -> bool:

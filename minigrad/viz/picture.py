@@ -97,10 +97,7 @@ class Picture:
         from minigrad.viz import page
 
         def drawn(form: Form) -> str:
-            try:
-                return Picture(form, local=self._local, seconds=self.seconds).svg()
-            except (NoRenderer, TooLarge):
-                return ""
+            return Picture(form, local=self._local, seconds=self.seconds).svg()
 
         return page.html(self.form, drawn, lang=self.lang)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import math
+import random as standard_random
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -39,7 +41,8 @@ def summary(
 
     The model runs once, on random numbers of `input_size` (a shape with the batch, or a list of shapes, of `dtypes`) or
     on `input_data` (a tensor, a list of arguments or a dict of them), with `kwargs`, in `mode` "eval" (default) or
-    "train". Without an input only the parameters are listed. Nothing of the model changes.
+    "train". Without an input only the parameters are listed. Nothing of the model changes, unless its own `forward` writes
+    into parameters.
 
     `col_names` are any of "input_size", "output_size", "num_params", "params_percent", "kernel_size", "mult_adds",
     "trainable", "kept_size"; `row_settings` of "depth", "var_names", "ascii_only", "hide_recursive_layers"; `depth` is
@@ -71,7 +74,7 @@ def summary(
     if mode not in (None, "train", "eval"):
         raise ValueError(f"summary: mode must be 'train' or 'eval', got {mode!r}")
 
-    with random.fork_rng():
+    with random.fork_rng():  # the input is drawn too
         args, named = _inputs(input_size, input_data, batch_dim, dtypes)
         if has_input:
             layers = _run(model, args, {**named, **kwargs}, training=mode == "train")
@@ -269,33 +272,43 @@ def _watch(place: Place, calls: list[LayerInfo]) -> None:
 
 @contextlib.contextmanager
 def _untouched(model: Module) -> Iterator[None]:
-    """What the block does to the modules' modes, hooks, buffers, generators and attributes is undone after it.
+    """What the block does to the modules' modes, hooks, buffers and attributes, and to random states, is undone after it.
 
-    The block works on copies of the buffers, so that the buffers' write counters stay as they are too.
+    The block works on copies of the buffers, so that the buffers' write counters stay as they are too, and of lists,
+    dicts and generators. Parameters are not copied. (A copy of the whole model would not do: it cannot be made of a
+    model that holds a tensor with a graph, an output that it remembers.)
     """
     modules = list(model.modules())
     before = [dict(vars(module)) for module in modules]
-    copies: dict[int, Tensor | None] = {}
+    states = standard_random.getstate(), np.random.get_state()
+    copies: dict[int, Any] = {}
 
-    def copy(buffer: Tensor | None) -> Tensor | None:
-        if id(buffer) not in copies:
-            copies[id(buffer)] = None if buffer is None else buffer.detach().clone()
-        return copies[id(buffer)]
+    def copied(value: Any) -> Any:
+        """One copy of each, so that what modules share stays shared."""
+        if id(value) not in copies:
+            if isinstance(value, Tensor):
+                copies[id(value)] = value.detach().clone()
+            elif isinstance(value, random.Generator):
+                copies[id(value)] = value.clone_state()
+            else:
+                copies[id(value)] = copy.copy(value)
+        return copies[id(value)]
 
     try:
         for module in modules:
             fields = vars(module)
-            fields["_hooks"] = _hooks_of_its_own(module)
-            fields["_parameters"], fields["_modules"] = dict(module._parameters), dict(module._modules)
-            fields["_buffers"] = {name: copy(buffer) for name, buffer in module._buffers.items()}
             for name, value in fields.items():
-                if isinstance(value, random.Generator):
-                    fields[name] = value.clone_state()
+                if isinstance(value, (list, dict, set, random.Generator)):
+                    fields[name] = copied(value)
+            fields["_buffers"] = {name: b if b is None else copied(b) for name, b in module._buffers.items()}
+            fields["_hooks"] = _hooks_of_its_own(module)
         yield
     finally:
         for module, fields in zip(modules, before, strict=True):
             vars(module).clear()
             vars(module).update(fields)
+        standard_random.setstate(states[0])
+        np.random.set_state(states[1])
 
 
 def _hooks_of_its_own(module: Module) -> Any:

@@ -10,6 +10,7 @@ from minigrad.viz.form import Edge, Event, Form, Node, Quantity
 from minigrad.viz.player import Step
 
 # {g} is the upstream gradient. The engine's own rules stand in the operations' classes; these are their names in words.
+SHAPE = ("gives {g} its old shape back", "把 {g} 恢复为原来的形状")
 RULES = {
     "Add": ("passes the upstream gradient {g} on unchanged", "把上游梯度 {g} 原样传下去"),
     "Sub": (
@@ -55,10 +56,24 @@ RULES = {
     ),
     "CrossEntropy": ("upstream {g} times (softmax y − label t) / N", "上游 {g} 乘以 (softmax y − 标签 t) / N"),
     "Softmax": ("upstream {g}: y times (g − Σ g · y)", "上游 {g}：y 乘以 (g − Σ g · y)"),
-    "Reshape": ("gives {g} its old shape back", "把 {g} 恢复为原来的形状"),
+    "Var": ("upstream {g} times 2 (x − mean) / (n − 1)", "上游 {g} 乘以 2 (x − 均值) / (n − 1)"),
+    "LogSoftmax": ("upstream {g} minus its sum times the softmax", "上游 {g} 减去其和乘以 softmax"),
+    "Clamp": ("passes {g} on within the bounds, 0 elsewhere", "在界限之内原样传递 {g}，其余为 0"),
+    "Where": ("passes {g} to the input that was chosen", "把 {g} 传给被选中的输入"),
+    "Getitem": ("puts {g} back in its place, 0 elsewhere", "把 {g} 放回原处，其余为 0"),
+    "Gather": ("puts {g} back in its place, 0 elsewhere", "把 {g} 放回原处，其余为 0"),
+    "Cat": ("cuts {g} into the pieces", "把 {g} 按原来的各段切开"),
+    "Stack": ("cuts {g} into the pieces", "把 {g} 按原来的各段切开"),
+    "Split": ("puts the gradients of the pieces together", "把各段的梯度拼在一起"),
+    "Unbind": ("puts the gradients of the pieces together", "把各段的梯度拼在一起"),
+    "Reshape": SHAPE,
+    "Squeeze": SHAPE,
+    "Unsqueeze": SHAPE,
+    "Permute": ("puts the dimensions of {g} back in order", "把 {g} 的维度按原来的次序排回"),
     "Transpose": ("transposes {g} back", "把 {g} 转置回去"),
     "Expand": ("sums {g} over what was repeated", "把 {g} 对重复的部分求和"),
 }
+SUMMED = (" (summed over the broadcast dimensions)", "（对广播的维度求和）")
 RECIPROCAL = ("upstream {g} times −1 / x²", "上游 {g} 乘以 −1 / x²")
 ANY = ("upstream {g} times the derivative", "上游 {g} 乘以导数")
 
@@ -81,7 +96,7 @@ class _Words:
         node = self.nodes[event.node]
         reads, shows = ([self.edges[id] for id in ids] for ids in (event.reads, event.shows))
         if event.phase == "forward":
-            text = self._forward(node, reads)
+            text = self._forward(node, reads, shows)
             return Step(text, [f"a_fw_{e.id}" for e in shows], [node.id], "forward")
         if event.kind == "start":
             text = self._start(node, shows)
@@ -94,8 +109,9 @@ class _Words:
     def _value(self, e: Edge) -> str:
         return _text(self.stems[e.source].value if e.role == "branch" else e.value)
 
-    def _forward(self, node: Node, reads: list[Edge]) -> tuple[str, str]:
-        values, result, symbol = [self._value(e) for e in reads], _text(node.value), node.label
+    def _forward(self, node: Node, reads: list[Edge], shows: list[Edge]) -> tuple[str, str]:
+        values, symbol = [self._value(e) for e in reads], node.label
+        result = _text(node.value) if node.value is not None else ", ".join(_text(e.value) for e in shows)
         if len(values) == 2 and len(symbol) == 1:
             formula = f"{_bracketed(values[0])} {symbol} {_bracketed(values[1])} = {result}"
             if any(v.startswith("(") for v in values):  # shapes
@@ -105,7 +121,7 @@ class _Words:
         elif node.operation == "Div" and symbol == "/":
             formula = f"1 / {_bracketed(values[0])} = {result}"
         elif node.operation == "Pow":
-            formula = f"{_bracketed(values[0])} {symbol} = {result}"
+            formula = f"{_bracketed(values[0])}{symbol} = {result}"
         else:
             formula = f"{symbol}({', '.join(values)}) = {result}"
         return f"Forward {symbol}: {formula}", f"正向传播 {symbol}：{formula}"
@@ -133,23 +149,37 @@ class _Words:
         rule = RULES.get(node.operation, ANY)
         if node.operation == "Div" and node.label == "/":
             rule = RECIPROCAL
-        results = [_text(e.gradient) + self._how(node, e, g) for e in shows]
-        english, chinese = (text.format(g=g).replace("  ", " ") for text in rule)
-        return (
-            f"Backward {node.label}: {english}: {', '.join(results)}",
-            f"反向传播 {node.label}：{chinese}：{'，'.join(results)}",
-        )
+        texts = []
+        for rule_text, summed, comma, colon in zip(rule, SUMMED, (", ", "，"), (": ", "："), strict=True):
+            words = rule_text.format(g=g) if g else rule_text.replace(" {g}", "")
+            results = [
+                _text(e.gradient) + self._how(node, reads, e) + (summed if _broadcast(node, reads, e) else "")
+                for e in shows
+            ]
+            texts.append(f"{node.label}{colon}{words}{colon}{comma.join(results)}")
+        return f"Backward {texts[0]}", f"反向传播 {texts[1]}"
 
-    def _how(self, node: Node, e: Edge, g: str) -> str:
+    def _how(self, node: Node, reads: list[Edge], e: Edge) -> str:
         """' = 1.1 × 2', where the gradient of one input is said in a few symbols."""
-        if e.gradient is not None and e.gradient.shape:
-            return f" = {e.local}" if e.local and node.operation in ("Matmul", "Linear") else ""
+        upstream = reads[0].gradient if len(reads) == 1 else None
+        if node.operation in ("Matmul", "Linear"):
+            return f" = {e.local}" if e.local else ""
+        if upstream is None or upstream.shape or e.gradient is None or e.gradient.shape:
+            return ""
         if node.operation in ("Add", "Sub", "Sum"):
             return ""
         if node.operation == "Mul":
-            others = [self._value(i) for i in self.into.get(node.id, ()) if i.id != e.id]
-            return f" = {_bracketed(g)} × {_bracketed(others[0])}" if len(others) == 1 else ""
+            others = [self._value(i) for i in self.into[node.id] if i.id != e.id]
+            return f" = {_bracketed(upstream.text)} × {_bracketed(others[0])}" if len(others) == 1 else ""
         return f" = {_signed(e.local)}" if e.local else ""
+
+
+def _broadcast(node: Node, reads: list[Edge], e: Edge) -> bool:
+    """Whether the gradient of an input was summed, since the input was repeated."""
+    if node.operation not in ("Add", "Sub", "Mul", "Div", "Pow", "Maximum", "Minimum") or len(reads) != 1:
+        return False
+    g = reads[0].gradient
+    return g is not None and e.gradient is not None and g.shape != e.gradient.shape
 
 
 def _text(q: Quantity | None) -> str:

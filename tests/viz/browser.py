@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -131,3 +132,10 @@ def check_contrast(browser: Browser, at_least: int = 10) -> None:
     assert len(contrasts) >= at_least
     low = [(text, round(ratio, 2)) for text, ratio in contrasts if ratio < 4.5]
     assert not low, low
+
+
+def data_of(text: str) -> dict[str, Any]:
+    """The start and the steps in the text of a page."""
+    found = re.search(r'<script type="application/json" id="steps">(.*?)</script>', text, re.DOTALL)
+    assert found is not None
+    return dict(json.loads(found[1]))

@@ -13,6 +13,7 @@ from minigrad import nn, viz
 from minigrad.viz.folding import MOST_LAYOUTS, collapsed, states
 from minigrad.viz.form import Cluster, Edge, Form, Node
 from tests.viz.browser import Browser, check_contrast
+from tests.viz.test_picture import needs_dot
 
 
 def network() -> viz.Picture:
@@ -86,6 +87,7 @@ def shown(browser: Browser) -> dict[str, str]:
     )
 
 
+@needs_dot
 @pytest.mark.parametrize(("width", "dark"), [(360, True), (1280, False)])
 def test_a_click_folds_and_opens(browser: Browser, width: int, dark: bool, tmp_path: Path) -> None:
     file = network().save(tmp_path / "page.html")
@@ -121,6 +123,7 @@ def test_a_click_folds_and_opens(browser: Browser, width: int, dark: bool, tmp_p
     assert browser.requests() == [file.as_uri()] and browser.console() == []
 
 
+@needs_dot
 def test_what_folds_is_a_button_with_a_name(browser: Browser, tmp_path: Path) -> None:
     browser.open(network().save(tmp_path / "page.html"))
     nodes = browser.driver.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
@@ -128,6 +131,7 @@ def test_what_folds_is_a_button_with_a_name(browser: Browser, tmp_path: Path) ->
     assert names == ["0", "1", "2", "中文"]
 
 
+@needs_dot
 def test_without_javascript_everything_is_open(browser: Browser, tmp_path: Path) -> None:
     file = network().save(tmp_path / "page.html")
     browser.open(file, script=False)

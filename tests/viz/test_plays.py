@@ -16,8 +16,7 @@ from minigrad import viz
 from minigrad.errors import MissingExtra, ShapeError
 from minigrad.nn import functional as F
 from minigrad.viz.numbers import number
-from tests.viz.browser import Browser, check_contrast
-from tests.viz.test_page import data_of
+from tests.viz.browser import Browser, check_contrast, data_of
 
 BOOK = np.array([[1, 2, 3, 0], [0, 1, 2, 3], [3, 0, 1, 2], [2, 3, 0, 1]])
 FILTER = np.array([[2, 0, 1], [0, 1, 2], [1, 0, 2]])
