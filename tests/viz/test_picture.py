@@ -126,6 +126,15 @@ def test_a_layout_that_never_ends_is_stopped(picture: viz.Picture, monkeypatch: 
     assert bundle["text/plain"].startswith("Graphviz did not finish within 0.2 s\n\ndigraph")
 
 
+def test_a_dot_that_cannot_be_run_is_no_traceback(
+    picture: viz.Picture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "dot").write_text("not a program")
+    (tmp_path / "dot").chmod(0o755)
+    monkeypatch.setattr("minigrad.viz.render.command", lambda *_: [str(tmp_path / "dot")])
+    assert picture._repr_mimebundle_()["text/plain"].startswith("Graphviz failed: ")
+
+
 @needs_dot
 def test_graphviz_complaints_are_one_line() -> None:
     with pytest.raises(TooLarge, match="Graphviz failed: .*syntax error"):
