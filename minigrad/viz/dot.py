@@ -50,6 +50,9 @@ def dot(form: Form, *, local: bool = False, detail: bool = True) -> str:
 # ------------------------------------------------------------------ text
 
 
+KEYWORDS = {"node", "edge", "graph", "digraph", "subgraph", "strict"}
+
+
 class Html(str):
     """An HTML-like label, with its angle brackets."""
 
@@ -66,7 +69,7 @@ def escaped(text: str) -> str:
 
 
 def font(text: str, color: str, size: int, bold: bool = False) -> str:
-    inside = escaped(text)
+    inside = escaped(text) or " "  # Graphviz refuses empty texts
     return f'<FONT COLOR="{color}" POINT-SIZE="{size}">{f"<B>{inside}</B>" if bold else inside}</FONT>'
 
 
@@ -76,7 +79,8 @@ def attributes(**given: Any) -> str:
     for name, value in given.items():
         if value is not None:
             text = str(value)
-            plain = isinstance(value, (int, float, Html)) or text.isascii() and text.isidentifier()
+            word = text.isascii() and text.isidentifier() and text.lower() not in KEYWORDS
+            plain = word or isinstance(value, (int, float, Html))
             parts.append(f"{name}={text if plain else quoted(text)}")
     return "[" + ",".join(parts) + "]"
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import html
 import re
+
+from minigrad.viz.dot import escaped
 
 FONTS = "Arial,Liberation Sans,Helvetica,PingFang SC,Microsoft YaHei,Noto Sans CJK SC,WenQuanYi Micro Hei,sans-serif"
 NUMBER = r"-?[\d.]+"
@@ -14,13 +15,10 @@ def tidy(svg: str, title: str) -> str:
     svg = svg[svg.index("<svg") :].strip() + "\n"
     svg = re.sub(r"<!--.*?-->\n?", "", svg, flags=re.DOTALL)
     size = re.match(rf'<svg width="({NUMBER})pt" height="{NUMBER}pt"', svg)
-    width = round(float(size[1]) * 4 / 3) if size else 0  # CSS pixels
-    svg = re.sub(
-        rf'<svg width="{NUMBER}pt" height="{NUMBER}pt"',
-        f'<svg role="img" aria-label="{html.escape(title)}" style="width:{width}px;max-width:100%;height:auto"',
-        svg,
-        count=1,
-    )
+    if size:
+        pixels = round(float(size[1]) * 4 / 3)
+        look = f'role="img" aria-label="{escaped(title)}" style="width:{pixels}px;max-width:100%;height:auto"'
+        svg = f"<svg {look}{svg[size.end() :]}"
     svg = svg.replace('font-family="Arial"', f'font-family="{FONTS}"')
     svg = re.sub(r' xlink:href="[^"]*"', "", svg)
     return centred(svg)

@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import hypothesis.strategies as st
 import numpy as np
 import pytest
+from hypothesis import example, given, settings
 
 import minigrad
 from minigrad import viz
@@ -181,6 +183,24 @@ def test_names_in_any_script_stay_inside() -> None:
     drawing = read(picture.svg())
     assert '<b>&"苹果" の数' in {t.content for t in drawing.texts}
     check_geometry(picture, drawing)
+
+
+@settings(max_examples=10)
+@given(st.lists(st.text(), min_size=4, max_size=4, unique=True), st.sampled_from(["book", "compact", "module"]))
+@example(["node", "edge", "strict", "Graph"], "compact")
+@example(["", " ", "<B>", "\\"], "book")
+@example(["\x00", "\\N", '"', "&amp;]]>"], "compact")
+@example(["{width}", "];", "e0:w", "%s\n"], "book")
+def test_any_text_is_a_name(names: list[str], style: Any) -> None:
+    x, y = programs.leaf(2.0), programs.leaf([1.0, 2.0])
+    z = (x * y).sum()
+    picture = viz.graph(z, names=dict(zip(names, (x, y, z), strict=False)), style=style, title=names[3], grads="local")
+    svg = picture.svg()
+    texts = "".join(t.content for t in read(svg).texts) if style == "book" else svg
+    for name in names[:3]:
+        words = "".join(c for c in name if c.isprintable()).split()
+        assert style != "book" or all(word in texts for word in words)
+    assert "×" in texts or style == "module"
 
 
 # ------------------------------------------------------------------ what is drawn how
