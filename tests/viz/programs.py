@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from hypothesis import strategies as st
+
 import minigrad
 from minigrad import nn
 
@@ -72,3 +74,53 @@ def rnn(steps: int = 50) -> dict[str, Any]:
 
 
 BOOK = (apples, apples_and_oranges, lecture, softmax_with_loss, sigmoid, affine, batch_norm)
+
+
+# ------------------------------------------------------------------ and any other
+
+UNARY: list[Any] = [
+    lambda x: x.sin(),
+    lambda x: x.tanh() * 2,
+    lambda x: 1 + x,
+    lambda x: x - 0.5,
+    lambda x: 1 / (x * x + 1),
+    lambda x: -x,
+    lambda x: x.relu(),
+    lambda x: x.sum(),
+    lambda x: x.mean(-1, keepdim=True) if x.ndim else x,
+    lambda x: x.reshape(-1),
+    lambda x: x.softmax(-1) if x.ndim else x,
+    lambda x: x.split(1, 0)[-1] if x.ndim else x,
+    lambda x: minigrad.cat([x, x.exp()], 0) if x.ndim and x.numel() < 30 else x,
+]
+BINARY: list[Any] = [
+    lambda x, y: x + y,
+    lambda x, y: x * y,
+    lambda x, y: x - y,
+    lambda x, y: x / (y * y + 1),
+    lambda x, y: minigrad.maximum(x, y),
+]
+
+
+class Program:
+    """A random computation on a few leaves. `steps` are all its tensors, the leaves first, kept alive."""
+
+    def __init__(self, draw: Any) -> None:
+        values = st.floats(-2, 2, width=32)
+        self.leaves = [
+            minigrad.tensor(draw(st.lists(values, min_size=n, max_size=n)) if n else draw(values), requires_grad=True)
+            for n in (0, 3)
+        ]
+        self.steps = list(self.leaves)
+        for _ in range(draw(st.integers(1, 8))):
+            x = self.steps[draw(st.integers(0, len(self.steps) - 1))]
+            if draw(st.booleans()):
+                self.steps.append(draw(st.sampled_from(UNARY))(x))
+            else:
+                y = self.steps[draw(st.integers(0, len(self.steps) - 1))]
+                y = y if y.shape == x.shape else y.sum()
+                self.steps.append(draw(st.sampled_from(BINARY))(x, y))
+        self.result = (self.steps[-1] * 1.5).sum()
+
+
+any_program = st.composite(lambda draw: Program(draw))()

@@ -177,6 +177,13 @@ def test_geometry(program: Any, options: dict[str, Any]) -> None:
     check_geometry(picture, drawing)
 
 
+@settings(max_examples=5)
+@given(programs.any_program)
+def test_geometry_of_any_graph(program: programs.Program) -> None:
+    picture = viz.graph(program.result)
+    check_geometry(picture, read(picture.svg()))
+
+
 def test_names_in_any_script_stay_inside() -> None:
     x = programs.leaf(2.0)
     picture = viz.graph(x * x, names={'<b>&"苹果" の数': x})

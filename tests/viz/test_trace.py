@@ -15,56 +15,10 @@ import minigrad
 from minigrad import viz
 from minigrad.errors import GraphError
 from minigrad.viz.trace import trace
-
-UNARY: list[Any] = [
-    lambda x: x.sin(),
-    lambda x: x.tanh() * 2,
-    lambda x: 1 + x,
-    lambda x: x - 0.5,
-    lambda x: 1 / (x * x + 1),
-    lambda x: -x,
-    lambda x: x.relu(),
-    lambda x: x.sum(),
-    lambda x: x.mean(-1, keepdim=True) if x.ndim else x,
-    lambda x: x.reshape(-1),
-    lambda x: x.softmax(-1) if x.ndim else x,
-    lambda x: x.split(1, 0)[-1] if x.ndim else x,
-    lambda x: minigrad.cat([x, x.exp()], 0) if x.ndim and x.numel() < 30 else x,
-]
-BINARY: list[Any] = [
-    lambda x, y: x + y,
-    lambda x, y: x * y,
-    lambda x, y: x - y,
-    lambda x, y: x / (y * y + 1),
-    lambda x, y: minigrad.maximum(x, y),
-]
+from tests.viz.programs import Program, any_program
 
 
-class Program:
-    """A random computation on a few leaves. `steps` are all its tensors, the leaves first, kept alive."""
-
-    def __init__(self, draw: Any) -> None:
-        values = st.floats(-2, 2, width=32)
-        self.leaves = [
-            minigrad.tensor(draw(st.lists(values, min_size=n, max_size=n)) if n else draw(values), requires_grad=True)
-            for n in (0, 3)
-        ]
-        self.steps = list(self.leaves)
-        for _ in range(draw(st.integers(1, 8))):
-            x = self.steps[draw(st.integers(0, len(self.steps) - 1))]
-            if draw(st.booleans()):
-                self.steps.append(draw(st.sampled_from(UNARY))(x))
-            else:
-                y = self.steps[draw(st.integers(0, len(self.steps) - 1))]
-                y = y if y.shape == x.shape else y.sum()
-                self.steps.append(draw(st.sampled_from(BINARY))(x, y))
-        self.result = (self.steps[-1] * 1.5).sum()
-
-
-programs = st.composite(lambda draw: Program(draw))()
-
-
-@given(programs)
+@given(any_program)
 def test_gradients_are_the_engines_bit_for_bit(program: Program) -> None:
     inside = [t for t in program.steps if t.grad_fn is not None]
     found = trace([program.result])
@@ -76,7 +30,7 @@ def test_gradients_are_the_engines_bit_for_bit(program: Program) -> None:
             assert np.array_equal(ours, g.numpy())
 
 
-@given(programs, st.booleans())
+@given(any_program, st.booleans())
 def test_every_total_is_the_sum_of_its_contributions(program: Program, twice: bool) -> None:
     roots = [program.result, program.steps[-1]] if twice and program.steps[-1].grad_fn is not None else [program.result]
     found = trace(roots)
@@ -91,7 +45,7 @@ def test_every_total_is_the_sum_of_its_contributions(program: Program, twice: bo
         assert np.allclose(g, sums[key], rtol=1e-5, atol=1e-5)
 
 
-@given(programs, st.booleans())
+@given(any_program, st.booleans())
 def test_values_that_are_found_are_those_that_were_computed(program: Program, freed: bool) -> None:
     if freed:
         program.result.backward()
@@ -105,7 +59,7 @@ def test_values_that_are_found_are_those_that_were_computed(program: Program, fr
     assert known
 
 
-@given(programs)
+@given(any_program)
 def test_recorded_graphs_know_everything_even_when_freed(program: Program) -> None:
     with viz.record():
         y = (program.leaves[1] + minigrad.tensor([1.0, 2.0, 3.0])) + minigrad.tensor([4.0, 5.0, 6.0])
@@ -154,7 +108,7 @@ def test_record_restores_the_profiler() -> None:
         sys.setprofile(None)
 
 
-@given(programs)
+@given(any_program)
 def test_drawing_changes_nothing(program: Program) -> None:
     calls: list[Any] = []
     for t in program.steps:
