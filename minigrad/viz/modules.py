@@ -13,7 +13,7 @@ import numpy as np
 from minigrad import modes
 from minigrad import random as minigrad_random
 from minigrad.engine import reachable
-from minigrad.function import LEAF, Function, Output, TensorCore, clock, wrap
+from minigrad.function import LEAF, Function, Output, TensorCore, clock, raw, wrap
 from minigrad.viz.form import Cluster, Edge, Form, Node, mark_main_path
 from minigrad.viz.numbers import only_shape, shape_text
 from minigrad.viz.recording import listening
@@ -64,7 +64,8 @@ class Run:
         own_args, own_kwargs = [self._own(a) for a in args], {k: self._own(v) for k, v in kwargs.items()}
         for name, a in zip(names, (*args, *kwargs.values()), strict=True):
             self.names += [name] * isinstance(a, TensorCore)
-        self.shapes: dict[Any, Any] = {}  # (shape, dtype) of every result, by node or Output
+        self.shapes: dict[Any, Any] = {}  # (shape, dtype) of every result, by node
+        self.fed: list[tuple[Function, int]] = []  # operations that read an input that is in no graph: indices, targets
         self.top: Any = None
         self._open: list[Call] = []
         for name, module in self.model.named_modules(remove_duplicate=True):
@@ -119,6 +120,9 @@ class Run:
     def _heard(self, node: Function, arguments: Sequence[Any], results: Sequence[Any]) -> None:
         for r in results[:1]:
             self.shapes[node] = r.shape, r.dtype
+        for i, t in enumerate(self.given):
+            if t._node is None and any(raw(a) is t._data for a in flat(arguments)):
+                self.fed.append((node, i))
 
 
 def copied(model: Any) -> Any:
@@ -142,16 +146,20 @@ def positional(model: Any, count: int) -> list[str]:
     return (names + [f"input {i + 1}" for i in range(len(names), count)])[:count]
 
 
+def flat(value: Any) -> Iterator[Any]:
+    """What is in nested tuples, lists and dicts."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, (tuple, list)):
+        for v in value:
+            yield from flat(v)
+    else:
+        yield value
+
+
 def tensors(value: Any) -> Iterator[Any]:
     """The tensors in nested tuples, lists and dicts."""
-    if isinstance(value, TensorCore):
-        yield value
-    elif isinstance(value, dict):
-        for v in value.values():
-            yield from tensors(v)
-    elif isinstance(value, (tuple, list)):
-        for v in value:
-            yield from tensors(v)
+    return (v for v in flat(value) if isinstance(v, TensorCore))
 
 
 # ------------------------------------------------------------------ cards
@@ -228,14 +236,13 @@ def card(call: Call) -> dict[str, Any]:
 
 
 def module_form(run: Run, *, depth: int | None, limit: int) -> Form:
-    """Cards down to this depth of modules, or as deep as gives at most `limit` cards."""
-    if depth is None:
-        depth = next((d for d in range(deepest(run.top), 0, -1) if len(cards_at(run.top, d)) <= limit), 1)
-    return Cards(run, depth).form()
-
-
-def deepest(call: Call) -> int:
-    return max((c.depth for c in call.below()), default=0)
+    """Cards down to this depth of modules, or as deep as gives at most `limit` cards and single operations."""
+    deepest = max(c.depth for c in run.top.below())
+    for d in range(deepest, -1, -1) if depth is None else (depth,):
+        cards = Cards(run, d)
+        if len(cards.units) <= limit:
+            break
+    return cards.form()
 
 
 def cards_at(call: Call, depth: int) -> list[Call]:
@@ -246,13 +253,20 @@ def cards_at(call: Call, depth: int) -> list[Call]:
 
 
 class Cards:
+    """A run at one depth: `units` are what is drawn, cards and the operations outside of any, in order."""
+
     def __init__(self, run: Run, depth: int) -> None:
         self.run = run
         self.cards = cards_at(run.top, depth)
-        self.form_ = Form(style="module")
         self.stand_in, self.repeats = folded(run.top, set(self.cards))
+        self.form_ = Form(style="module")
         self.clusters: dict[Call, Cluster] = {}
         self.nodes: dict[Any, Node] = {}
+        self.unit_of: dict[Function, Any] = {}
+        self.loose: dict[Call, list[Function]] = {}  # the operations outside of all cards, by the call that they ran in
+        self.place_of: dict[Function, tuple[Call, int]] = {}  # and for each its call and its place there
+        found = self._units()
+        self.units = [u for u in found if self._representative(u) is u]
 
     def form(self) -> Form:
         run, form = self.run, self.form_
@@ -262,9 +276,8 @@ class Cards:
             node = self._add("module", run.names[i], ("input", i), "")
             node.details = {"family": "other", "configuration": [self._shape(t._data.shape)]}
             node.tooltip = f"{t._data.dtype} {shape_text(t._data.shape)}"
-        for unit in self._units():
-            if self._representative(unit) is unit:
-                self._draw(unit)
+        for unit in self.units:
+            self._draw(unit)
         losses = [t for c in run.top.below() if family(c.module) == "loss" for t in c.outputs]
         for i, t in enumerate(run.outputs):
             several = len(run.outputs) > 1
@@ -283,9 +296,6 @@ class Cards:
     # ---------------------------------------------------------------- units: cards, and operations outside of any
 
     def _units(self) -> list[Any]:
-        """Cards and single operations in the order in which they ran."""
-        self.unit_of: dict[Any, Any] = {}
-        self.loose: dict[Call, list[Function]] = {}  # the single operations by the call that they ran in
         spans = sorted(self.cards, key=lambda c: c.begin)
         place = 0
         found: list[Any] = []
@@ -300,7 +310,10 @@ class Cards:
                 self.unit_of[n] = None  # arrows go through
             else:
                 self.unit_of[n] = n
-                self.loose.setdefault(self._caller(n), []).append(n)
+                caller = self._caller(n)
+                others = self.loose.setdefault(caller, [])
+                self.place_of[n] = caller, len(others)
+                others.append(n)
                 found.append(n)
         return found
 
@@ -310,9 +323,8 @@ class Cards:
             while unit in self.stand_in:
                 unit = self.stand_in[unit]
             return unit
-        caller = self._caller(unit)
+        caller, place = self.place_of[unit]
         drawn = self.loose.get(self._representative(caller), ())
-        place = self.loose[caller].index(unit)
         return drawn[place] if place < len(drawn) else unit
 
     def _draw(self, unit: Any) -> None:
@@ -323,7 +335,7 @@ class Cards:
             if unit in self.repeats:
                 node.label += f"  ×{self.repeats[unit]}"
             return
-        caller = self._caller(unit)
+        caller, _ = self.place_of[unit]
         label = unit.symbol if unit.symbol != "?" else type(unit).__name__
         node = self._add("operation", label, unit, self._cluster(caller))
         node.operation, node.module, node.tooltip = type(unit).__name__, caller.name, f"{label} {type(unit).__name__}"
@@ -376,11 +388,16 @@ class Cards:
             for source, shape in self._sources(t if t._node is LEAF else t._node):
                 arrow(source, ("output", i), *shape)
         reached = {e.target for e in self.form_.edges}
-        for call in self.cards:  # what comes in without a gradient is in no graph: indices, targets
-            card = self._representative(call)
+        for n, i in self.run.fed:
+            t, unit = self.run.inputs[i], self.unit_of.get(n)
+            if unit is not None:
+                arrow(("input", i), self._representative(unit), t._data.shape, t._data.dtype)
+        for call in self.cards:
+            unit = self._representative(call)
             for i, t in enumerate(self.run.given):
-                if any(t is x for x in call.inputs) and (t._node is None or self.nodes[card].id not in reached):
-                    arrow(("input", i), card, t._data.shape, t._data.dtype)
+                if unit in self.nodes and any(t is x for x in call.inputs):
+                    if t._node is None or self.nodes[unit].id not in reached:  # a card that recorded nothing of it
+                        arrow(("input", i), unit, t._data.shape, t._data.dtype)
 
     def _sources(self, edge: Any) -> Iterator[tuple[Any, Any]]:
         """What is drawn that an edge of the graph comes from, with the shape that leaves it."""

@@ -105,6 +105,46 @@ def test_at_most_150_cards() -> None:
     assert sum(n.kind == "module" for n in form.nodes) == 101  # the input too
 
 
+def test_modules_that_do_nothing_are_left_out() -> None:
+    net = nn.Sequential(nn.Identity(), nn.Linear(2, 2), nn.Dropout(0.5)).eval()
+    assert arrows(net.graph(minigrad.randn(1, 2)).form) == {("input", "1"): "(N, 2)", ("1", "output"): "(N, 2)"}
+
+
+def test_indices_lead_to_what_reads_them() -> None:
+    class Words(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.table, self.linear = nn.Linear(4, 3), nn.Linear(4, 1)
+
+        def forward(self, words: Any) -> Any:
+            return self.linear(self.look_up(words))
+
+        def look_up(self, words: Any) -> Any:
+            return self.table.weight[words]
+
+    form = Words().graph(minigrad.tensor([2, 0])).form
+    assert arrows(form) == {
+        ("words", "[ ]"): "(2,)",
+        ("[ ]", "linear"): "(2, 4)",
+        ("linear", "output"): "(2, 1)",
+    }
+
+
+def test_operations_outside_of_modules_count_too() -> None:
+    class Loop(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.cell = nn.Linear(2, 2)
+
+        def forward(self, x: Any) -> Any:
+            for _ in range(200):
+                x = (self.cell(x) * 0.5).tanh()
+            return x
+
+    form = nn.Sequential(Loop(), nn.ReLU()).graph(minigrad.randn(1, 2)).form
+    assert [n.label for n in form.nodes] == ["input", "Loop", "ReLU", "output"]
+
+
 def test_shared_weights_are_counted_once() -> None:
     layer = nn.Linear(4, 4)
     net = nn.Sequential(layer, nn.ReLU(), layer)
