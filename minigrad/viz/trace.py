@@ -10,6 +10,7 @@ is kept from the start.
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -91,12 +92,25 @@ def kept_by(n: Function) -> dict[int, Any]:
     elif isinstance(n, Several):
         slots.update(zip(n.reads[0], saved[2], strict=True))
     elif isinstance(plan, Plan):
-        slots.update(zip(plan.slots, saved, strict=True))
+        slots.update(
+            (slot, v) for slot, v in zip(slots_of(plan, len(n.arguments)), saved, strict=True) if slot is not None
+        )
     elif n.arguments:  # the straight-line forms: every argument, then the result; None for what no rule needed
         slots.update({i: v for i, v in enumerate(saved[:-1]) if v is not None})
         if saved[-1] is not None:
             slots[RESULT] = saved[-1]
     return {slot: v for slot, v in slots.items() if slot >= RESULT}
+
+
+class Slot(int):
+    """Stands for an argument (0, 1, ...) or the result (-1)."""
+
+
+@functools.cache
+def slots_of(plan: Plan, arguments: int) -> list[int | None]:
+    """What a plan saves, in order, found by letting it save; None for shapes and for what forward kept."""
+    saved = plan.save(tuple(map(Slot, range(arguments))), Slot(RESULT), None)
+    return [v if isinstance(v, Slot) else None for v in saved]
 
 
 def inputs_of(n: Function) -> Sequence[int]:
@@ -263,7 +277,7 @@ def rebuilt(found: Trace, n: Function) -> Function | None:
     if isinstance(plan, Plan):
         result = type(n).forward(*arguments)
         data, kept = result if n.keeps else (result, None)
-        node.saved = plan.save(arguments, found.values.get(n, data), kept)
+        node.saved = plan.save(tuple(arguments), found.values.get(n, data), kept)
     elif n in found.values:
         node.saved = (*arguments, found.values[n])
     else:
