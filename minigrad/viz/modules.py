@@ -121,8 +121,13 @@ class Run:
         for r in results[:1]:
             self.shapes[node] = r.shape, r.dtype
         for i, t in enumerate(self.given):
-            if t._node is None and any(raw(a) is t._data for a in flat(arguments)):
+            if t._node is None and any(is_copy(raw(a), t._data) for a in flat(arguments)):
                 self.fed.append((node, i))
+
+
+def is_copy(a: Any, data: Any) -> bool:
+    """Whether an argument of an operation is this array of indices, which operations may copy."""
+    return a is data or isinstance(a, np.ndarray) and a.dtype.kind in "iub" and np.array_equal(a, data)
 
 
 def copied(model: Any) -> Any:
