@@ -1,4 +1,4 @@
-"""The command `minigrad`. `minigrad train` trains the book's networks; docs/command-line.md shows it."""
+"""The command `minigrad`. `train` trains the book's networks, `graph` draws; docs/command-line.md shows them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import importlib
 import math
 import sys
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
 from minigrad import __version__
-from minigrad.errors import MissingExtra
+from minigrad.errors import GraphError, MissingExtra
 from minigrad.training import (
     ACTIVATIONS,
     CHECKPOINT,
@@ -64,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"minigrad {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_train(commands.add_parser("train", help="train a network on handwritten digits"))
+    _add_graph(commands.add_parser("graph", help="draw a tensor's graph or a model"))
     return parser
 
 
@@ -91,6 +93,57 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, metavar="FOLDER", help="for the files (runs/DATA-MODEL)")
     add("--resume", action="store_true", help="go on from the checkpoint in that folder, if there is one")
     add("--checkpoint-steps", type=_count, default=0, metavar="N", help="write it every N steps, not only every epoch")
+
+
+def _add_graph(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Draw what a tensor was computed from, or a model by its modules. OBJECT is a tensor, a list of tensors, a model "
+        "or a function that gives one of them; FILE is run to get it."
+    )
+    parser.set_defaults(command=_graph, prog=parser.prog)
+    add = parser.add_argument
+    add("place", metavar="FILE:OBJECT", help="what to draw, such as model.py:loss")
+    add(
+        "-o",
+        "--out",
+        type=Path,
+        required=True,
+        metavar="OUT",
+        help="a file ending in .svg, .png, .pdf, .html, .dot or .json",
+    )
+    add("--style", choices=("auto", "book", "compact", "module"), default="auto", help="by size (auto)")
+    add("--grads", choices=("total", "local", "none"), default="total", help="what stands below the arrows (total)")
+    add("--input", type=_shape, action="append", default=[], metavar="SHAPE", help="of a model's input: 1,784")
+    add("--title", default="", help="text above the picture")
+    add("--lang", choices=("en", "zh"), default="en", help="of an HTML page (en)")
+
+
+def _graph(options: argparse.Namespace) -> int:
+    from minigrad.viz.command import CommandError, drawn
+    from minigrad.viz.picture import FORMATS
+
+    if options.out.suffix[1:].lower() not in FORMATS:
+        return _fail(options, f"{options.out} should end in one of {', '.join('.' + f for f in FORMATS)}")
+    try:
+        picture = drawn(
+            options.place,
+            shapes=options.input,
+            style=options.style,
+            grads=options.grads if options.grads != "none" else False,
+            title=options.title,
+            lang=options.lang,
+        )
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            path = picture.save(options.out)
+    except (CommandError, GraphError, TypeError) as error:
+        return _fail(options, str(error))
+    except OSError as error:
+        return _fail(options, f"{error.strerror or error}: {error.filename or options.out}")
+    print(f"wrote {path}: {picture!r}")
+    if path.suffix != options.out.suffix:
+        return _fail(options, str(caught[-1].message))
+    return 0
 
 
 def _settings(options: argparse.Namespace) -> Settings:
@@ -148,6 +201,10 @@ def _train(options: argparse.Namespace) -> int:
 
 def _count(text: str) -> int:
     return _number(text, int, lambda value: value >= 1, "a whole number of at least 1")
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    return tuple(_number(part, int, lambda value: value >= 0, "a shape such as 1,784") for part in text.split(","))
 
 
 def _seed(text: str) -> int:

@@ -181,7 +181,7 @@ class Function(metaclass=Slotted):
     edges: Any  # per differentiable argument: a node, a leaf Tensor, or None
     saved: Any  # what the rules read, in the order of the class's plan; None when freed
     number: int  # in order of creation
-    plan: Any  # how the general form saves and pulls
+    plan: Any  # how the general form saves and pulls; of a sum or difference the number that was its other argument
     code: Any  # where the user called an operation that saves something: code object and instruction
     at: int
     extra: Any  # None, or what only few nodes have: an Extra
@@ -716,6 +716,10 @@ def make_binary(cls: Any, refuse: Callable[[Any, Any], Any]) -> Callable[[Any, A
                 node.at = frame.f_lasti
             else:
                 node.saved = ()
+                if ey is None:  # no rule reads the number that was added, but pictures show it
+                    node.plan = y if y.__class__ is float or y.__class__ is int else None
+                elif ex is None:
+                    node.plan = x if x.__class__ is float or x.__class__ is int else None
             if kind is ndarray:
                 shape = data.shape
                 if (ex is not None and a.shape != shape) or (ey is not None and b.shape != shape):

@@ -34,6 +34,7 @@ from minigrad.ops.shape import ShapeMethods
 
 if TYPE_CHECKING:
     from minigrad.function import Function
+    from minigrad.viz.picture import Picture
 
 
 class Size(tuple[int, ...]):
@@ -382,6 +383,12 @@ class Tensor(
         extra = None if edge is None or isinstance(edge, TensorCore) else edge.extra
         hooks = extra and extra.hooks
         return hooks is not None and hooks.retain is not None and hooks.retain() is self
+
+    def graph(self, **options: Any) -> Picture:
+        """Draw what this tensor was computed from: values above the arrows, gradients below. Options: `viz.graph`."""
+        from minigrad.viz import graph
+
+        return graph(self, **options)
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
         """Call hook(gradient) when the gradient is computed; what it returns, if anything, replaces it."""

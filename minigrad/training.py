@@ -24,6 +24,7 @@ from minigrad.vision import models
 from minigrad.vision.datasets import MNIST, Digits
 from minigrad.vision.models.book import ACTIVATIONS as ACTIVATIONS
 from minigrad.vision.transforms.functional import resize
+from minigrad.viz.pictures import plot_curves
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -324,17 +325,11 @@ def draw_curves(history: list[Row], settings: Settings) -> Figure:
     from matplotlib.figure import Figure  # not pyplot: no window system, no global state
 
     steps = [row.step for row in history]
-    marker = "." if len(history) <= 60 else ""
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     network = f"{settings.model} ({settings.activation})" if MODELS[settings.model].rows else settings.model
     figure.suptitle(f"{network} on {settings.data}")
     left, right = figure.subplots(1, 2)
-    left.plot(steps, [row.loss for row in history], marker=marker)
-    left.set(xlabel="step", ylabel="training loss", ylim=(0, None))
-    right.plot(steps, [row.train_accuracy for row in history], marker=marker, label="train")
-    right.plot(steps, [row.test_accuracy for row in history], marker=marker, linestyle="--", label="test")
-    right.set(xlabel="step", ylabel="accuracy", ylim=(0, 1))
-    right.legend(loc="lower right")
-    for axes in (left, right):
-        axes.grid(alpha=0.3)
+    plot_curves({"loss": [row.loss for row in history]}, steps, ax=left, ylabel="training loss", ylim=(0, None))
+    accuracies = {"train": [row.train_accuracy for row in history], "test": [row.test_accuracy for row in history]}
+    plot_curves(accuracies, steps, ax=right, ylabel="accuracy", ylim=(0, 1))
     return figure

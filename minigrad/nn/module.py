@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Protocol, TypeVar
 
 import minigrad
 from minigrad import dtypes
@@ -14,6 +14,9 @@ from minigrad.nn.hooks import Hook, ModuleHooks, call_with_hooks, register
 from minigrad.nn.parameter import Parameter, clear_grad
 from minigrad.nn.registry import Registry
 from minigrad.tensor import Tensor
+
+if TYPE_CHECKING:
+    from minigrad.viz.picture import Picture
 
 P = ParamSpec("P")
 R = TypeVar("R", covariant=True)
@@ -366,7 +369,17 @@ class Module(Registry):
             )
         return found
 
-    # ---------------------------------------------------------------- text
+    # ---------------------------------------------------------------- pictures and text
+
+    def graph(self, *inputs: Any, **options: Any) -> Picture:
+        """Draw a run of a copy of this module on these inputs, a card per module; nothing of the module changes.
+
+        Options: `depth`, how deep modules are opened (as deep as gives at most 150 cards); `style`, "book" or "compact"
+        draws every operation, "auto" if they are few; others as `viz.graph`, and keyword arguments of forward.
+        """
+        from minigrad.viz.graph import graph_of_module
+
+        return graph_of_module(self, *inputs, **options)
 
     def _get_name(self) -> str:
         return type(self).__name__
