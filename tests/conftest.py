@@ -1,4 +1,4 @@
-"""Hypothesis profiles, and what decides whether the tests against PyTorch may be skipped."""
+"""Hypothesis profiles, and what decides whether tests may be skipped."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
     [str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
 )
 
-REQUIRE_TORCH = bool(os.environ.get("MINIGRAD_REQUIRE_TORCH"))
+# In CI a skipped test is a failure: "torch" says so of the comparisons with PyTorch, "tools" of all other tests.
+REQUIRED = os.environ.get("MINIGRAD_REQUIRE", "").split(",")
 
 
 @pytest.fixture(scope="session")
@@ -47,12 +48,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """With MINIGRAD_REQUIRE_TORCH set, as in CI, a skipped comparison with PyTorch is a failure."""
+    """A skipped test fails where MINIGRAD_REQUIRE asks for it."""
     report = yield
-    comparison = item.get_closest_marker("torch") is not None
-    if REQUIRE_TORCH and comparison and report.skipped and not hasattr(report, "wasxfail"):
+    kind = "torch" if item.get_closest_marker("torch") is not None else "tools"
+    if kind in REQUIRED and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
-        report.longrepr = f"skipped, although MINIGRAD_REQUIRE_TORCH is set: {report.longrepr}"
+        report.longrepr = f"skipped, although MINIGRAD_REQUIRE={kind}: {report.longrepr}"
     return report
 
 
@@ -62,7 +63,8 @@ def pytest_make_collect_report(
 ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
     """The same for a whole file that is skipped while it is imported."""
     report = yield
-    if REQUIRE_TORCH and report.skipped and "torch" in str(report.longrepr).lower():
+    kind = "torch" if "torch" in str(report.longrepr).lower() else "tools"
+    if kind in REQUIRED and report.skipped:
         report.outcome = "failed"
-        report.longrepr = f"skipped, although MINIGRAD_REQUIRE_TORCH is set: {report.longrepr}"
+        report.longrepr = f"skipped, although MINIGRAD_REQUIRE={kind}: {report.longrepr}"
     return report
