@@ -15,6 +15,6 @@ ENGINE = Engine(
     "dezero",
     library="dezero",
     programs="dezero",
-    note="`np.int` restored, without which it cannot be imported; own float32 loss (the shipped one gives float64)",
+    note="`np.int` restored, without which it cannot be imported; own float32 loss and BatchNorm (the shipped ones give float64)",
     setup=restore_alias,
 )

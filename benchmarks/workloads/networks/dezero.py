@@ -6,12 +6,27 @@ from typing import Any
 import dezero.functions as F
 import dezero.optimizers as O
 import numpy as np
-from dezero import Model, Parameter
+from dezero import Model, Parameter, as_variable
 
 from benchmarks.answers import flat
 from benchmarks.workloads.mlp.dezero import SoftmaxCrossEntropy
 from benchmarks.workloads.networks import BatchNorm, Conv, Flatten, Linear, Mean, Network, Pool
 from benchmarks.workloads.networks.data import CHECKED_STEPS, batches, compose, filled, moved
+
+
+class BatchNormalisation(F.BatchNorm):  # type: ignore[misc]
+    """The shipped one, staying in float32 on the way back, where its divisions by integers give float64."""
+
+    def backward(self, upstream: Any) -> Any:
+        x, gamma, _ = (variable.data for variable in self.inputs)
+        gy, x = (a if a.ndim == 2 else a.transpose(0, 2, 3, 1).reshape(-1, a.shape[1]) for a in (upstream.data, x))
+        normal = (x - x.mean(axis=0)) * self.inv_std
+        gbeta, ggamma = gy.sum(axis=0), (normal * gy).sum(axis=0)
+        gx = (gy - gbeta / len(gy) - normal * (ggamma / len(gy))) * (gamma * self.inv_std)
+        if upstream.ndim == 4:
+            n, c, h, w = upstream.shape
+            gx = gx.reshape(n, h, w, c).transpose(0, 3, 1, 2)
+        return as_variable(gx), as_variable(ggamma), as_variable(gbeta)
 
 
 class Program:
@@ -34,7 +49,7 @@ class Program:
             return lambda x: F.linear(x, *parameters)
         if isinstance(layer, BatchNorm):
             average, var = np.zeros_like(content[0]), np.ones_like(content[0])
-            return lambda x: F.batch_nrom(x, *parameters, average, var, eps=1e-5)
+            return lambda x: BatchNormalisation(average, var, 0.9, 1e-5)(x, *parameters)
         if isinstance(layer, Pool):
             return lambda x: F.pooling(x, 2, 2)
         if isinstance(layer, Mean):
