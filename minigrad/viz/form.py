@@ -50,6 +50,7 @@ class Node:
     fork       ""                             where a value branches
     module     "Linear"                       module style: a card; `details` has its lines
     group      "12 operations"                module style: a run of operations that belong to no module
+    neuron     "h₁"                           neurons; "more" is what stands for those that are left out
     """
 
     id: str
@@ -117,7 +118,7 @@ class Event:
 
 @dataclass
 class Form:
-    """A picture. `style` is the one that was chosen: "book", "compact" or "module"."""
+    """A picture. `style` is the one that was chosen: "book", "compact", "module" or "neurons"."""
 
     style: str = "book"
     title: str = ""
