@@ -374,8 +374,8 @@ class Module(Registry):
     def graph(self, *inputs: Any, **options: Any) -> Picture:
         """Draw a run of a copy of this module on these inputs, a card per module; nothing of the module changes.
 
-        Options: `depth`, how deep modules are opened (as deep as gives at most 150 cards); `style="book"` draws every
-        operation; others as `viz.graph`, and keyword arguments of forward.
+        Options: `depth`, how deep modules are opened (as deep as gives at most 150 cards); `style`, "book" or "compact"
+        draws every operation, "auto" if they are few; others as `viz.graph`, and keyword arguments of forward.
         """
         from minigrad.viz.graph import graph_of_module
 

@@ -2,6 +2,7 @@
 
 from minigrad.viz.form import Form
 from minigrad.viz.graph import graph
+from minigrad.viz.neurons import neurons
 from minigrad.viz.picture import Picture
 from minigrad.viz.pictures import (
     plot_confusion_matrix,
@@ -21,6 +22,7 @@ __all__ = [
     "Page",
     "Picture",
     "graph",
+    "neurons",
     "play_convolution",
     "play_descent",
     "play_max_pool",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from types import CodeType, SimpleNamespace
 from typing import Any
 
@@ -48,23 +48,16 @@ class Wire:
         self.key, self.target, self.argument, self.name, self.gradient = key, target, argument, name, gradient
 
 
-def build(
-    found: Trace,
-    roots: Sequence[Any],
-    names: Names,
-    *,
-    shapes: bool = False,
-    modules: Mapping[Function, str] | None = None,
-) -> Form:
+def build(found: Trace, roots: Sequence[Any], names: Names, *, shapes: bool = False) -> Form:
     """The form of one trace. Everything is visited in order of creation, so that ids are the same in every run."""
-    return Builder(found, roots, names, shapes, modules or {}).build()
+    return Builder(found, roots, names, shapes).build()
 
 
 class Builder:
-    def __init__(
-        self, found: Trace, roots: Sequence[Any], names: Names, shapes: bool, modules: Mapping[Function, str]
-    ) -> None:
-        self.found, self.names, self.shapes, self.modules = found, names, shapes, modules
+    """Lists who uses which value, then adds nodes, then edges, then events."""
+
+    def __init__(self, found: Trace, roots: Sequence[Any], names: Names, shapes: bool) -> None:
+        self.found, self.names, self.shapes = found, names, shapes
         self.form = Form()
         self.explains = len(found.nodes) <= EXPLAINED
         self.labels: dict[Function, str] = {}
@@ -87,6 +80,7 @@ class Builder:
         self.unnamed = {"input": 0, "parameter": 0}
         self.generated: dict[int, str] = {}
         self.quantities: dict[Any, Quantity | None] = {}
+        self.gradients: dict[int, Quantity] = {}
 
     def build(self) -> Form:
         for n, wires in zip(self.found.nodes, self.into, strict=False):
@@ -193,7 +187,7 @@ class Builder:
         return self.generated[id(leaf)]
 
     def _operation(self, n: Function) -> None:
-        node = self._add("operation", self.labels[n], operation=type(n).__name__, module=self.modules.get(n, ""))
+        node = self._add("operation", self.labels[n], operation=type(n).__name__)
         node.value, node.gradient = self._value(n), self._gradient(self.found.totals.get(n))
         static = [
             f"{n.arguments[i]}={v}"
@@ -268,7 +262,11 @@ class Builder:
         return None if total is None or isinstance(total, Bundle) else only_shape(np.shape(total), total.dtype)
 
     def _gradient(self, g: Any) -> Quantity | None:
-        return None if g is None or isinstance(g, Bundle) else quantity(g, shapes=self.shapes)
+        if g is None or isinstance(g, Bundle):
+            return None
+        if id(g) not in self.gradients:  # a value used once has the gradient of its use; the trace keeps both alive
+            self.gradients[id(g)] = quantity(g, shapes=self.shapes)
+        return self.gradients[id(g)]
 
     # ---------------------------------------------------------------- events
 

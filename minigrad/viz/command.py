@@ -12,7 +12,7 @@ import minigrad
 from minigrad.function import TensorCore
 from minigrad.nn import Module
 from minigrad.viz.graph import draw, graph_of_module
-from minigrad.viz.names import tensors_in
+from minigrad.viz.names import Names
 from minigrad.viz.picture import Picture
 from minigrad.viz.render import SECONDS
 
@@ -54,12 +54,7 @@ def drawn(place: str, *, shapes: Sequence[Sequence[int]] = (), **options: Any) -
         raise CommandError(
             f"{name} is a {type(found).__name__}: expected a tensor, a list of tensors, a model or a picture"
         )
-    names: dict[str, Any] = {}
-    for variable, value in scope.items():
-        if not variable.startswith("_"):
-            for label, t in tensors_in(variable, value):
-                names.setdefault(label.rpartition("/")[2], t)
-    return draw(roots, None, names=names, seconds=SECONDS, **{"values": "numbers", **options})
+    return draw(roots, Names(None, scope), seconds=SECONDS, **{"values": "numbers", **options})
 
 
 def loaded(path: Path) -> Any:

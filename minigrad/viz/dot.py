@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import textwrap
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,20 +25,26 @@ CARDS = {
     "other": ("#475467", "#F2F4F7"),
 }
 
+NEURONS = {
+    "variable": ("#F2F4F7", "#475467"),
+    "neuron": ("#DCEBFA", "#1F5FA8"),
+    "output": ("#DDF3E4", "#1B6B3A"),
+    "constant": ("#FFFFFF", FAINT),
+}
+
 ROW = 18  # points: both rows of an edge's label have this height, so that its rule meets the arrow
 NARROWEST = 36
 
 
 def dot(form: Form, *, local: bool = False, detail: bool = True) -> str:
     """The DOT text of a form. `local` adds how each gradient comes about; without `detail` there are no edge labels."""
-    body = (
-        _modules(form) if form.style == "module" else _book(form, local) if _labelled(form, detail) else _compact(form)
-    )
+    if form.style == "neurons":
+        body = _neurons(form)
+    elif form.style == "module":
+        body = _modules(form)
+    else:
+        body = _book(form, local) if form.style == "book" and detail else _compact(form)
     return "digraph g {\n" + "".join(f"  {line}\n" for line in body) + "}\n"
-
-
-def _labelled(form: Form, detail: bool) -> bool:
-    return form.style == "book" and detail
 
 
 # ------------------------------------------------------------------ text
@@ -48,7 +55,8 @@ class Html(str):
 
 
 def quoted(text: str) -> str:
-    """A DOT string."""
+    """A DOT string, without characters that XML forbids."""
+    text = "".join(c for c in text if c.isprintable() or c == "\n")
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
 
 
@@ -83,34 +91,18 @@ def width_of(text: str, size: int = 13) -> float:
 
 
 def _head(form: Form, nodesep: float, ranksep: float, **more: Any) -> Iterator[str]:
-    title = Html(f"<{font(form.title, INK, 15, bold=True)}>") if form.title else None
-    yield "graph" + attributes(
-        rankdir="LR",
-        bgcolor="white",
-        nodesep=nodesep,
-        ranksep=ranksep,
-        pad=0.25,
-        splines="true",
-        fontname="Arial",
-        label=title or (_notes(form) if form.notes else None),
-        labelloc="t" if form.title else "b" if form.notes else None,
-        **more,
-    )
+    look = {"rankdir": "LR", "bgcolor": "white", "nodesep": nodesep, "ranksep": ranksep, "pad": 0.25, "splines": "true"}
+    caption = {"label": _caption(form), "labelloc": "t" if form.title else "b"} if form.title or form.notes else {}
+    yield "graph" + attributes(**{**look, "fontname": "Arial", **more, **caption})
     yield "node" + attributes(fontname="Arial", fontsize=15, color=INK, fontcolor=INK)
 
 
-def _notes(form: Form) -> Html:
-    """What the picture lacks, in lines that are not too long, below it."""
-    lines = []
+def _caption(form: Form) -> Html:
+    """The title, and what the picture lacks in lines that are not too long."""
+    lines = [font(form.title, INK, 15, bold=True)] if form.title else []
     for note in form.notes:
-        line = ""
-        for word in note.split():
-            if len(line) + len(word) > 72:
-                lines.append(line)
-                line = ""
-            line = f"{line} {word}".strip()
-        lines.append(line)
-    return Html(f"<{'<BR/>'.join(font(line, MUTED, 11) for line in lines)}>")
+        lines += [font(line, MUTED, 11) for line in textwrap.wrap(note, 72)]
+    return Html(f"<{'<BR/>'.join(lines)}>")
 
 
 def _book(form: Form, local: bool) -> Iterator[str]:
@@ -318,3 +310,46 @@ def _card(n: Node) -> str:
     ]
     table = f'<TABLE BORDER="1" COLOR="{dark}" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0" BGCOLOR="{light}">{"".join(rows)}</TABLE>'
     return n.id + attributes(id=n.id, shape="plain", label=Html(f"<{table}>"), tooltip=n.tooltip or None) + ";"
+
+
+# ------------------------------------------------------------------ neurons
+
+
+def _neurons(form: Form) -> Iterator[str]:
+    """A column of circles per layer, every one joined to every one of the next, each where it is said to be."""
+    yield from _head(form, 0.16, 1.0, splines="line", layout="neato", inputscale=72)
+    yield "edge" + attributes(
+        fontname="Arial", fontsize=10, color="#B5BDCA", fontcolor=VALUE, arrowsize=0.5, penwidth=0.7
+    )
+    for k, c in enumerate(form.clusters):
+        inside = [n for n in form.nodes if n.cluster == c.id]
+        x, top = 130 * k, 30 * (len(inside) - 1)
+        caption = Html(f"<{font(c.label, MUTED, 11)}>")
+        yield f"{c.id}" + attributes(shape="plaintext", label=caption, pos=f"{x},{top + 46}!") + ";"
+        for i, n in enumerate(inside):
+            yield _neuron(n, f"{x},{top - 60 * i}!")
+    for e in form.edges:
+        label = f" {e.value.text} " if e.value is not None else None
+        yield f"{e.source}->{e.target}{attributes(id=e.id, label=label)};"
+
+
+def _neuron(n: Node, place: str) -> str:
+    if n.kind == "more":
+        look = attributes(id=n.id, shape="plaintext", label=n.label, tooltip=n.tooltip, fontcolor=MUTED, pos=place)
+        return n.id + look + ";"
+    fill, rim = NEURONS[n.kind]
+    value = "" if n.value is None else f"<BR/>{font(n.value.text, VALUE, 11)}"
+    look = attributes(
+        id=n.id,
+        shape="circle",
+        fixedsize="true",
+        width=0.72 if value else 0.5,
+        style="filled,dashed" if n.kind == "constant" else "filled",
+        fillcolor=fill,
+        color=rim,
+        penwidth=1.4,
+        label=Html(f"<{font(n.label, INK, 13, bold=n.kind == 'output')}{value}>"),
+        tooltip=n.tooltip,
+        pos=place,
+    )
+    return n.id + look + ";"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import FrameType
 from typing import Any, Literal
 
 from minigrad.function import TensorCore, user_frame
@@ -45,10 +44,10 @@ def graph(
     still be walked. An output of more than one element starts from ones. Raises GraphError for a tensor without a
     graph, TypeError for what is no tensor, ValueError for an unknown style.
     """
+    frame = user_frame()
     return draw(
         outputs,
-        user_frame(),
-        names=names,
+        Names(names, frame.f_locals, frame.f_globals),
         style=style,
         grads=grads,
         values=values,
@@ -63,7 +62,6 @@ def graph_of_module(
     *inputs: Any,
     style: Style = "module",
     depth: int | None = None,
-    names: Mapping[str, Any] | None = None,
     grads: Grads = "total",
     values: Literal["numbers", "shapes"] = "shapes",
     title: str = "",
@@ -73,30 +71,29 @@ def graph_of_module(
 ) -> Picture:
     """Run a copy of a model on these inputs, and draw the run: `Module.graph`."""
     run = Run(model, inputs, kwargs)
-    if style == "module":
-        form = module_form(run, depth=depth, limit=CARDS)
-        form.title = title or form.title
-        return Picture(form, lang=lang, seconds=seconds)
-    parameters = dict(run.model.named_parameters())
-    parameters.update(zip(run.names, run.inputs, strict=True))
-    return draw(
-        run.outputs,
-        None,
-        names={**parameters, **(names or {})},
-        style=style,
-        grads=grads,
-        values=values,
-        title=title,
-        lang=lang,
-        seconds=seconds,
-    )
+    if style != "module":
+        tensors = {**dict(run.model.named_parameters()), **dict(zip(run.names, run.inputs, strict=True))}
+        picture = draw(
+            run.outputs,
+            Names(tensors),
+            style=style,
+            grads=grads,
+            values=values,
+            title=title,
+            lang=lang,
+            seconds=seconds,
+        )
+        if picture.form.style != "module":  # "auto" found it small enough
+            return picture
+    form = module_form(run, depth=depth, limit=CARDS)
+    form.title = title or form.title
+    return Picture(form, lang=lang, seconds=seconds)
 
 
 def draw(
     outputs: Any,
-    frame: FrameType | None,
+    known: Names,
     *,
-    names: Mapping[str, Any] | None,
     style: Style,
     grads: Grads,
     values: str,
@@ -104,7 +101,7 @@ def draw(
     lang: str,
     seconds: float,
 ) -> Picture:
-    roots: Sequence[Any] = [outputs] if isinstance(outputs, TensorCore) else list(outputs)
+    roots: Sequence[Any] = outputs if isinstance(outputs, (list, tuple)) else [outputs]
     for name, value, allowed in (
         ("style", style, ("auto", "book", "compact", "module")),
         ("grads", grads, ("total", "local", True, False)),
@@ -115,7 +112,8 @@ def draw(
     for t in roots:
         if not isinstance(t, TensorCore):
             raise TypeError(f"graph: expected a tensor or a list of tensors, got {type(t).__name__}")
-    known = Names(names, frame)
+    if not roots:
+        raise ValueError("graph: got no tensors")
     found = trace(roots, gradients=bool(grads), alive=known.alive)
     form = build(found, roots, known, shapes=values == "shapes")
     form.title = title

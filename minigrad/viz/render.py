@@ -55,7 +55,7 @@ def render(source: str, format: str, *, dpi: int = 144, seconds: float = SECONDS
     layout = placed(source, seconds)
     if format == "png":
         size = attribute(layout, "bb").split(",")[2:]
-        largest = max([1.0, *map(float, size)]) / 72
+        largest = max([1.0, *map(float, size)]) / 72  # inches
         dpi = max(24, min(dpi, int(PIXELS / largest)))
         layout = re.sub(r"graph\s*\[", lambda m: f"{m[0]}dpi={dpi},", layout, count=1)
     return run(command(format, only_draw=True), layout, seconds)
@@ -64,6 +64,8 @@ def render(source: str, format: str, *, dpi: int = 144, seconds: float = SECONDS
 @functools.lru_cache(4)
 def placed(source: str, seconds: float) -> str:
     """The DOT text with a place for everything. Kept, since a notebook asks for the same picture in two formats."""
+    if ",layout=neato," in source.partition("label=")[0]:
+        return source  # neurons have their places already
     return joined(run(command("dot"), source, seconds).decode())
 
 

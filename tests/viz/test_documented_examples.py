@@ -1,20 +1,27 @@
-"""The examples of docs/step-page.md and docs/training-pictures.md run, and say what is said there."""
+"""The examples of the pages on pictures run, and say what is said there."""
 
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.ops.test_documented_examples import DOCS, run
 
-PAGES = ("step-page.md", "training-pictures.md")
+PAGES = ("drawing.md", "step-page.md", "training-pictures.md")
 
 
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore:wrote apples.dot instead")
+def test_drawing() -> None:
+    names = run("drawing.md")
+    assert "2.2" in names["picture"].source and Path(shutil.which("dot") and "apples.svg" or "apples.dot").is_file()
 
 
 def test_step_page(tmp_path: Path) -> None:

@@ -191,6 +191,25 @@ def test_operations_of_a_model_in_book_style() -> None:
     assert [n.kind for n in form.nodes][1:3] == ["parameter", "parameter"]
 
 
+def test_auto_draws_modules_where_operations_are_too_many() -> None:
+    class Long(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(2, 2)
+
+        def forward(self, x: Any) -> Any:
+            x = self.linear(x)
+            for _ in range(1500):
+                x = x.tanh()
+            return x
+
+    long = nn.Sequential(Long(), nn.ReLU())
+    assert [n.label for n in long.graph(minigrad.randn(1, 2), style="auto", depth=1).form.nodes] == [
+        *("input", "Long", "ReLU", "output")
+    ]
+    assert nn.Linear(2, 2).graph(minigrad.randn(1, 2), style="auto").form.style == "book"
+
+
 @pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz's dot is not installed")
 def test_cards_and_clusters_in_the_svg() -> None:
     svg = Net().graph(minigrad.randn(5, 8)).svg()

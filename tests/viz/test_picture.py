@@ -168,6 +168,19 @@ def test_names_are_the_callers_variables() -> None:
     assert sorted(labels) == ["W1", "bias", "input 1", "layers[0]", "loss", "weight"]
 
 
+def test_names_are_found_in_objects_and_not_searched_for_without_end() -> None:
+    class Layers:
+        def __init__(self) -> None:
+            self.params = {"W1": programs.leaf(2.0)}
+            self.itself = self
+
+    layers = Layers()
+    numbers = [[list(range(1000))] * 1000] * 1000  # a thousand million: not looked through
+    y = layers.params["W1"] * 3
+    labels = {n.label for n in viz.graph(y).form.nodes}
+    assert {"W1", "y"} <= labels and numbers
+
+
 def test_given_names_come_first() -> None:
     x = programs.leaf(2.0)
     y = x * x
@@ -182,8 +195,11 @@ def test_options_are_checked() -> None:
     for options in ({"style": "pretty"}, {"grads": "none"}, {"values": "all"}):
         with pytest.raises(ValueError, match=f"{next(iter(options))} must be one of"):
             viz.graph(y, **options)  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="expected a tensor"):
-        viz.graph([1.0])
+    for outputs in ([1.0], 1.0, None):
+        with pytest.raises(TypeError, match="expected a tensor"):
+            viz.graph(outputs)
+    with pytest.raises(ValueError, match="no tensors"):
+        viz.graph([])
 
 
 def walked(fn: Any, seen: dict[Any, str]) -> None:
