@@ -74,6 +74,8 @@ def run(words: list[str], source: str, seconds: float) -> bytes:
         done = subprocess.run(words, input=source.encode(), capture_output=True, timeout=seconds)
     except subprocess.TimeoutExpired:
         raise TooLarge(f"Graphviz did not finish within {seconds:g} s") from None
+    except OSError as error:
+        raise TooLarge(f"Graphviz failed: {error}") from error
     if done.returncode or not done.stdout:
         lines = done.stderr.decode(errors="replace").strip().splitlines()
         raise TooLarge(f"Graphviz failed: {lines[-1] if lines else f'exit status {done.returncode}'}")

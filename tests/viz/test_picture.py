@@ -118,12 +118,21 @@ def test_a_layout_that_takes_too_long_is_tried_with_less_detail(
 
 
 def test_a_layout_that_never_ends_is_stopped(picture: viz.Picture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("minigrad.viz.render.command", lambda *_: [sys.executable, "-c", "while True: pass"])
+    monkeypatch.setattr("minigrad.viz.render.command", lambda *_, **__: [sys.executable, "-c", "while True: pass"])
     with pytest.raises(TooLarge, match=r"within 0\.2 s"):
         render(picture.source, "svg", seconds=0.2)
     picture.seconds = 0.2
     bundle = picture._repr_mimebundle_()
     assert bundle["text/plain"].startswith("Graphviz did not finish within 0.2 s\n\ndigraph")
+
+
+def test_a_dot_that_cannot_be_run_is_no_traceback(
+    picture: viz.Picture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "dot").write_text("not a program")
+    (tmp_path / "dot").chmod(0o755)
+    monkeypatch.setattr("minigrad.viz.render.command", lambda *_, **__: [str(tmp_path / "dot")])
+    assert picture._repr_mimebundle_()["text/plain"].startswith("Graphviz failed: ")
 
 
 @needs_dot

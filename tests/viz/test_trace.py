@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import weakref
 from typing import Any
 
 import numpy as np
@@ -209,6 +210,17 @@ def test_a_leaf_that_was_written_since_is_not_shown_with_its_new_value() -> None
     assert any("modified" in note for note in picture.notes)
     (stem,) = [e for e in picture.form.edges if e.role == "stem"]
     assert stem.value is None or not stem.value.text
+
+
+def test_sums_remember_numbers_but_no_arrays() -> None:
+    x = minigrad.tensor([1.0, 2.0], requires_grad=True)
+    other = np.ones(2, np.float32)
+    kept = weakref.ref(other)
+    y = (1 + (x + other)) - 3
+    del other
+    assert kept() is None
+    constants = [n.label for n in viz.graph(y.sum()).form.nodes if n.kind == "constant"]
+    assert constants == ["constant", "1", "3"]
 
 
 def test_without_a_graph_it_says_so() -> None:
