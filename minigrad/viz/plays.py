@@ -253,14 +253,14 @@ def play_descent(
     `f` works element by element on two tensors; `paths` are a name and points (steps, 2) each. Raises MissingExtra
     without matplotlib, ShapeError for other shapes.
     """
-    try:
-        from contourpy import contour_generator
-    except ImportError as error:
-        raise MissingExtra('play_descent needs matplotlib: pip install "minigrad[book]"') from error
     tracks = {name: np.asarray(as_array(points), dtype=np.float64) for name, points in paths.items()}
     for name, points in tracks.items():
         if points.ndim != 2 or points.shape[1] != 2 or not 1 <= len(points) <= MOST_STEPS:
             raise ShapeError(f"play_descent: expected points (steps, 2) for {name!r}, got {points.shape}")
+    try:
+        from contourpy import contour_generator
+    except ImportError as error:
+        raise MissingExtra('play_descent needs matplotlib: pip install "minigrad[book]"') from error
     chart = Chart(xlim, ylim)
     x, y, z = surface(f, xlim, ylim)
     generator = contour_generator(x=x, y=y, z=z)

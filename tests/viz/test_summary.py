@@ -235,6 +235,11 @@ def test_shares_add_to_one() -> None:
     assert sum(map(float, re.findall(r"(\d+\.\d+)%", text))) == pytest.approx(100, abs=0.05)
 
 
+def test_parameters_of_containers_count_into_the_size() -> None:
+    found = viz.summary(mixed(nn), [(2, 6), (2, 5)], verbose=0)
+    assert found.total_param_bytes == 4 * found.total_params
+
+
 def test_what_layers_keep_for_backward() -> None:
     n = 10 * 4  # bytes of one row of ten
     model = nn.Sequential(nn.Linear(6, 10), nn.Sigmoid(), nn.Linear(10, 10), nn.Sigmoid())
