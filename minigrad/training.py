@@ -24,7 +24,7 @@ from minigrad.vision import models
 from minigrad.vision.datasets import MNIST, Digits
 from minigrad.vision.models.book import ACTIVATIONS as ACTIVATIONS
 from minigrad.vision.transforms.functional import resize
-from minigrad.viz.pictures import plot_curves
+from minigrad.viz.training_pictures import plot_curves
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -4,7 +4,10 @@ from minigrad.viz.form import Form
 from minigrad.viz.graph import graph
 from minigrad.viz.neurons import neurons
 from minigrad.viz.picture import Picture
-from minigrad.viz.pictures import (
+from minigrad.viz.plays import Page, play_convolution, play_descent, play_max_pool
+from minigrad.viz.recording import record
+from minigrad.viz.summary import ModelStatistics, summary
+from minigrad.viz.training_pictures import (
     plot_confusion_matrix,
     plot_contour,
     plot_curves,
@@ -12,9 +15,6 @@ from minigrad.viz.pictures import (
     plot_gradients,
     plot_histogram,
 )
-from minigrad.viz.plays import Page, play_convolution, play_descent, play_max_pool
-from minigrad.viz.recording import record
-from minigrad.viz.summary import ModelStatistics, summary
 
 __all__ = [
     "Form",

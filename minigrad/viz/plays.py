@@ -14,8 +14,8 @@ import minigrad
 from minigrad.errors import MissingExtra, ShapeError
 from minigrad.nn import functional as F
 from minigrad.viz.numbers import number
-from minigrad.viz.pictures import COLORS, Range, Surface, as_array, contour_levels, surface
 from minigrad.viz.player import Step, Text, player
+from minigrad.viz.training_pictures import COLORS, Range, Surface, as_array, contour_levels, surface
 
 Grid = np.ndarray[Any, Any]
 

@@ -17,7 +17,7 @@ import minigrad
 from minigrad import viz
 from minigrad.errors import MissingExtra, ShapeError
 from minigrad.training import Row, Settings, draw_curves
-from minigrad.viz import pictures
+from minigrad.viz import training_pictures
 
 matplotlib = pytest.importorskip("matplotlib", reason="matplotlib is not installed (extra 'book')")
 from matplotlib.figure import Figure  # noqa: E402
@@ -75,7 +75,7 @@ def test_without_matplotlib_one_line_names_the_extra(monkeypatch: pytest.MonkeyP
         viz.plot_curves({"a": [1.0]})
 
 
-@pytest.mark.skipif(len(pictures.fonts()) < 2, reason="no font with Chinese characters on this machine")
+@pytest.mark.skipif(len(training_pictures.fonts()) < 2, reason="no font with Chinese characters on this machine")
 @pytest.mark.parametrize("draw", EVERY.values(), ids=EVERY)
 def test_chinese_characters_have_glyphs(draw: Callable[..., Any]) -> None:
     ax = draw(title="优化路径")  # a missing glyph is a warning, and a warning an error here
@@ -175,5 +175,5 @@ def test_minigrad_train_draws_the_same_curves() -> None:
     left, right = figure.axes
     np.testing.assert_array_equal(left.lines[0].get_xydata(), [(10, 1), (20, 1 / 2), (30, 1 / 3)])
     assert [line.get_label() for line in right.lines] == ["train", "test"]
-    assert [line.get_color() for line in right.lines] == list(pictures.COLORS[:2])
+    assert [line.get_color() for line in right.lines] == list(training_pictures.COLORS[:2])
     np.testing.assert_array_equal(right.lines[1].get_ydata(), [1 / 6, 2 / 6, 3 / 6])
