@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from minigrad.nn import functional
+from minigrad.nn.conv import repeated
 from minigrad.nn.functional.sizes import Sizes
 from minigrad.nn.module import Module
 from minigrad.tensor import Tensor
@@ -77,9 +78,9 @@ class AvgPool1d(Module):
         count_include_pad: bool = True,
     ) -> None:
         super().__init__()
-        self.kernel_size = _single(kernel_size)
-        self.stride = _single(stride if stride is not None else kernel_size)
-        self.padding = _single(padding)
+        self.kernel_size = repeated(kernel_size, 1)
+        self.stride = repeated(stride if stride is not None else kernel_size, 1)
+        self.padding = repeated(padding, 1)
         self.ceil_mode = ceil_mode
         self.count_include_pad = count_include_pad
 
@@ -90,10 +91,6 @@ class AvgPool1d(Module):
 
     def extra_repr(self) -> str:
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
-
-
-def _single(value: Sizes) -> tuple[int, ...]:
-    return tuple(value) if isinstance(value, Sequence) else (value,)
 
 
 class _AvgPool(Module):
@@ -219,16 +216,12 @@ class _MaxUnpool(Module):
 
     def __init__(self, kernel_size: Sizes, stride: Sizes | None = None, padding: Sizes = 0) -> None:
         super().__init__()
-        self.kernel_size = _each(kernel_size, self.dims)
-        self.stride = _each(stride if stride is not None else kernel_size, self.dims)
-        self.padding = _each(padding, self.dims)
+        self.kernel_size = repeated(kernel_size, self.dims)
+        self.stride = repeated(stride if stride is not None else kernel_size, self.dims)
+        self.padding = repeated(padding, self.dims)
 
     def extra_repr(self) -> str:
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
-
-
-def _each(value: Sizes, dims: int) -> tuple[int, ...]:
-    return tuple(value) if isinstance(value, Sequence) else (value,) * dims
 
 
 class MaxUnpool1d(_MaxUnpool):

@@ -235,3 +235,27 @@ def test_one_blas_thread_in_the_environment_means_one_thread() -> None:
         env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
     )
     assert run.stdout.split() == ["1", "None"]
+
+
+@needs_openblas
+@pytest.mark.parametrize(("setting", "timeout"), [(None, "20"), ("26", "26"), ("5", "5")])
+def test_idle_blas_threads_sleep_soon_unless_the_environment_says_when(setting: str | None, timeout: str) -> None:
+    code = (
+        "import numpy as np; from minigrad.kernels.threads import blas; x = np.ones((300, 300)); (x @ x).sum(); "
+        "import os; print(blas.library.openblas_thread_timeout(), os.environ.get('OPENBLAS_THREAD_TIMEOUT'))"
+    )
+    env = {k: v for k, v in os.environ.items() if k != "OPENBLAS_THREAD_TIMEOUT"}
+    env |= {"OPENBLAS_NUM_THREADS": "2"} | ({} if setting is None else {"OPENBLAS_THREAD_TIMEOUT": setting})
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)
+    assert run.stdout.split() == [timeout, str(setting)]
+
+
+def test_waiting_threads_are_left_alone_while_others_run(two_threads: Any) -> None:
+    ended = threading.Event()
+    other = threading.Thread(target=ended.wait)
+    other.start()
+    try:
+        assert not threads.blas.let_idle_threads_sleep()
+    finally:
+        ended.set()
+        other.join()

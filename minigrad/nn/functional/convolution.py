@@ -8,7 +8,7 @@ from typing import Any
 from minigrad.errors import ShapeError, describe
 from minigrad.kernels.convolution import Geometry
 from minigrad.nn.functional.padding import pad
-from minigrad.nn.functional.sizes import Shape, Sizes, batched, one_dtype, per_dim
+from minigrad.nn.functional.sizes import Shape, Sizes, batched, one_floating_dtype, per_dim
 from minigrad.ops.conv import Convolution, ConvolutionInput, Fold, Unfold
 from minigrad.tensor import Tensor
 
@@ -69,7 +69,7 @@ def _convolved(
     groups: int,
 ) -> Tensor:
     images, has_batch = batched(name, input, dims)
-    one_dtype(name, input, weight, bias)
+    one_floating_dtype(name, input, weight, bias)
     if weight.ndim != dims + 2:
         raise ShapeError(f"{name}: expected a weight of {dims + 2} dimensions, got {describe(weight)}")
     steps = per_dim(name, "stride", stride, dims, 1)
@@ -157,7 +157,7 @@ def _transposed(
     dilation: Sizes,
 ) -> Tensor:
     images, has_batch = batched(name, input, dims)
-    one_dtype(name, input, weight, bias)
+    one_floating_dtype(name, input, weight, bias)
     steps = per_dim(name, "stride", stride, dims, 1)
     around = per_dim(name, "padding", padding, dims)
     extra = per_dim(name, "output_padding", output_padding, dims)

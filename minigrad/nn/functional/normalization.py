@@ -10,7 +10,7 @@ import numpy as np
 from minigrad.errors import ShapeError, describe
 from minigrad.kernels.normalization import moments
 from minigrad.memory import wrote
-from minigrad.nn.functional.sizes import one_dtype
+from minigrad.nn.functional.sizes import one_floating_dtype
 from minigrad.ops.norm import BatchNorm
 from minigrad.tensor import Tensor, wrap
 
@@ -31,7 +31,7 @@ def batch_norm(
     else with the running ones. Raises ValueError in training if a channel has one element, ShapeError if sizes differ.
     Ioffe and Szegedy 2015.
     """
-    one_dtype("batch_norm", input, weight, bias)
+    one_floating_dtype("batch_norm", input, weight, bias)
     if input.ndim < 2:
         raise ShapeError(f"batch_norm: expected at least 2 dimensions (N, C), got {describe(input)}")
     channels = input.shape[1]
@@ -75,7 +75,7 @@ def layer_norm(
 ) -> Tensor:
     """Each sample normalised over its last dimensions, which must be `normalized_shape`. Ba et al. 2016."""
     shape = tuple(normalized_shape)
-    one_dtype("layer_norm", input, weight, bias)
+    one_floating_dtype("layer_norm", input, weight, bias)
     if not shape or tuple(input.shape[-len(shape) :]) != shape:
         raise ShapeError(
             f"layer_norm: Given normalized_shape={list(shape)}, expected input with shape [*, {str(list(shape))[1:-1]}], "
@@ -98,7 +98,7 @@ def group_norm(
     eps: float = 1e-05,
 ) -> Tensor:
     """Each sample (C, ...) of (N, C, ...) normalised over groups of C / num_groups channels. Wu and He 2018."""
-    one_dtype("group_norm", input, weight, bias)
+    one_floating_dtype("group_norm", input, weight, bias)
     if input.ndim < 2 or num_groups < 1 or input.shape[1] % num_groups:
         raise ShapeError(
             f"group_norm: Expected number of channels in input to be divisible by num_groups, got {describe(input)} and "

@@ -43,7 +43,7 @@ def batched(name: str, input: Tensor, dims: int) -> tuple[Tensor, bool]:
     )
 
 
-def one_dtype(name: str, *tensors: Tensor | None) -> None:
+def one_floating_dtype(name: str, *tensors: Tensor | None) -> None:
     """Raise DtypeError unless all are of one floating dtype."""
     given = [t for t in tensors if t is not None]
     for t in given:
