@@ -28,6 +28,12 @@ def single(x: Any) -> Any:
     return x
 
 
+def interleaved(x: Any, y: Any) -> bool:
+    """Whether y reads every other element of what a write into x changes: PyTorch does not notice, and reads new values."""
+    arrays = [t.detach().numpy() for t in (x, y)]
+    return np.shares_memory(*arrays) and not all(a.flags.contiguous for a in arrays)
+
+
 VIEWS: dict[str, Callable[[Any], Any]] = {
     "x[0]": lambda x: x[0],
     "x[-1:]": lambda x: x[-1:],
@@ -99,8 +105,8 @@ def perform(L: Any, leaves: Any, steps: Any, look: Callable[[Any], Any] = lambda
     tensors = [x * 1 if x.requires_grad else x for x in leaves]  # leaves themselves refuse every write
     for name, i, j, without in steps:
         x, y = tensors[i % len(tensors)], tensors[j % len(tensors)]
-        if x is y:
-            y = x.clone()  # x.mul_(x) has a gradient here, and none in PyTorch
+        if x is y or name in WRITES and interleaved(x, y):
+            y = y.clone()  # x.mul_(x) has a gradient here, and none in PyTorch
         try:
             with L.set_grad_enabled(name in VIEWS or not without):  # views under no_grad: see below
                 made = VIEWS[name](x) if name in VIEWS else EVERY[name](x, y)

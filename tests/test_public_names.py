@@ -36,6 +36,8 @@ OTHER = {
     "autograd.no_grad": "as no_grad",
     "autograd.enable_grad": "as no_grad",
     "meshgrid": "indexing has a default, which PyTorch warns that it will have",
+    "load": "without pickle_load_args: nothing is unpickled but tensors",
+    "save": "without PyTorch's two private options",
     "optim.Adam": "one more: eps_hat, the book's epsilon",
     "autograd.backward": "without grad_variables, deprecated",
     "utils.data.random_split": "the default generator is minigrad's",

@@ -7,9 +7,9 @@ from typing import Any
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 
-from tests.agreement import agree, differentiated, expression
+from tests.agreement import agree, differentiated, expression, outcome
 
 sizes = st.integers(0, 3)
 shapes = st.lists(sizes, max_size=4).map(tuple)
@@ -175,9 +175,8 @@ def _source(draw: Any, shape: Any, dim: int) -> Any:
     """An index and a source of its shape: PyTorch cannot differentiate scatter with a larger source."""
     index = lines(draw, shape, dim)
     source = draw(shapes) if index.size and draw(st.integers(0, 9)) == 0 else index.shape
-    if len(source or (1,)) == len(index.shape or (1,)) and all(
-        n >= m for n, m in zip(source, index.shape, strict=False)
-    ):
+    same = len(source or (1,)) == len(index.shape or (1,))  # with fewer, PyTorch raises now this, now that
+    if not same or all(n >= m for n, m in zip(source, index.shape, strict=False)):
         source = index.shape
     return index, array(source)
 
@@ -217,7 +216,7 @@ def _index_copy(draw: Any, shape: Any, dim: int) -> Any:
         index, source = (
             index.reshape(-1)[:1],
             source[tuple(slice(0, 1) if i == dim % len(shape) else slice(None) for i in range(source.ndim))]
-            if shape
+            if shape and source.ndim
             else source,
         )
     return (index, source), lambda L, x, d, i, s: L.index_copy(x, d, i, s)
@@ -225,6 +224,8 @@ def _index_copy(draw: Any, shape: Any, dim: int) -> Any:
 
 def _index_fill(draw: Any, shape: Any, dim: int) -> Any:
     index = np.abs(vector(draw, shape[dim])) if shape else np.zeros((1,), np.int64)
+    if 0 in shape:  # PyTorch does not look at an index where there is nothing to fill
+        index = index[index < shape[dim]]
     value = draw(st.sampled_from((2.5, array(()), array((1,)))))
     if isinstance(value, float):
         return (index,), lambda L, x, d, i: x.index_fill(d, i, value)
@@ -279,7 +280,10 @@ def test_places(torch: Any, place: Any, data: Any) -> None:
     shape = data.draw(shapes)
     dim = data.draw(st.integers(-len(shape), max(0, len(shape) - 1)))
     args, call = place(data.draw, shape, dim)
-    agree(torch, differentiated(lambda L, x, *rest: call(L, x, dim, *rest)), array(shape), *args)
+    program = differentiated(lambda L, x, *rest: call(L, x, dim, *rest))
+    # PyTorch's scatter cannot be differentiated by a source that is larger than its index.
+    assume("returned an invalid gradient" not in str(outcome(program, torch, (array(shape), *args))))
+    agree(torch, program, array(shape), *args)
 
 
 @given(st.data(), st.sampled_from(("float16", "float32", "float64")), st.integers(1, 2000))
