@@ -265,7 +265,12 @@ def backward(
             edge, g = table.popitem()
             if isinstance(edge, TensorCore):
                 if targets is None or edge in targets:
-                    owned = g.__class__ is np.ndarray and getrefcount(g) <= UNSHARED and g.base is None
+                    owned = (
+                        g.__class__ is np.ndarray
+                        and getrefcount(g) <= UNSHARED
+                        and g.base is None
+                        and g.flags.writeable
+                    )
                     accumulate(edge, g, owned)
             elif targets is not None and edge in targets:
                 accumulate(targets[edge], g, False)
