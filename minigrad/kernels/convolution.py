@@ -8,8 +8,9 @@ Nothing is kept for the backward pass: columns are made anew, block by block, wh
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -22,12 +23,15 @@ from minigrad.kernels.threads import split
 Array = np.ndarray[Any, Any]
 Shape = tuple[int, ...]
 
-BLOCK = 3 << 18  # bytes of columns at a time
+BLOCK = 3 << 19  # bytes of columns at a time
 SMALL = 1 << 16  # multiplications below which a second thread costs more than it saves
 
 
 class Geometry(NamedTuple):
-    """How a window moves over an image: one entry per dimension each, and the groups that channels are cut into."""
+    """How a window moves over an image: one entry per dimension each, and the groups that channels are cut into.
+
+    A padding below 0, which only these kernels use, leaves out the first rows.
+    """
 
     stride: Shape
     padding: Shape
@@ -37,6 +41,10 @@ class Geometry(NamedTuple):
     def spans(self, window: Shape) -> Shape:
         """How far the window reaches, dilation included."""
         return tuple(d * (f - 1) + 1 for f, d in zip(window, self.dilation, strict=True))
+
+    def reach(self, window: Shape, size: Shape) -> Shape:
+        """How much of a padded image a window at `size` places sees."""
+        return tuple((o - 1) * s + f for o, s, f in zip(size, self.stride, self.spans(window), strict=True))
 
     def output(self, size: Shape, window: Shape) -> Shape:
         """The size of the result: floor((H + 2 P - FH) / S) + 1 for each dimension."""
@@ -58,19 +66,24 @@ def channels_first(x: Array) -> Array:
 
 def convolve(x: Array, weight: Array, bias: Array | None, geometry: Geometry) -> Array:
     """Correlation of x (N, C, *size) with weight (K, C / groups, *window), plus bias (K,)."""
-    window, groups = weight.shape[2:], geometry.groups
-    size = geometry.output(x.shape[2:], window)
-    dtype = x.dtype
+    size, dtype = geometry.output(x.shape[2:], weight.shape[2:]), x.dtype
     x, weight, bias = precise(x), precise(weight), None if bias is None else precise(bias)
     out = np.empty((len(x), *size, len(weight)), x.dtype)
     if not out.size or not weight.size:
         out[...] = 0 if bias is None else bias
         return channels_first(out.astype(dtype, copy=False))
-    images = channels_last(x)
+    split(len(x), correlation(out, channels_last(x), weight, bias, geometry), least_images(out, weight))
+    return channels_first(out.astype(dtype, copy=False))
+
+
+def correlation(
+    out: Array, images: Array, weight: Array, bias: Array | None, geometry: Geometry
+) -> Callable[[int, int], None]:
+    """What computes images first to last of out (N, *size, K), all channels-last."""
     if is_depthwise(weight, geometry):
-        split(len(x), partial(convolve_channels, out, images, weight, bias, geometry), least_images(out, weight))
-        return channels_first(out.astype(dtype, copy=False))
-    matrices = by_group(weight, groups)
+        return partial(convolve_channels, out, images, weight, bias, geometry)
+    window, size = weight.shape[2:], out.shape[1:-1]
+    matrices = by_group(weight, geometry.groups)
     line = None if bias is None else np.tile(bias, size[-1])  # rows of a few hundred elements add faster
 
     def part(first: int, last: int) -> None:
@@ -80,31 +93,68 @@ def convolve(x: Array, weight: Array, bias: Array | None, geometry: Geometry) ->
                 lines = out[place].reshape(-1, len(line))
                 lines += line
 
-    split(len(x), part, least_images(out, weight))
-    return channels_first(out.astype(dtype, copy=False))
+    return part
+
+
+class Phase(NamedTuple):
+    """Every s-th row of an image, s being the stride: what a convolution sends back to them is a correlation of stride 1.
+
+    It has every s-th tap of the window, turned round.
+    """
+
+    place: tuple[Any, ...]  # of these rows in (N, *size, C)
+    size: Shape  # how many they are
+    taps: tuple[Any, ...]  # of theirs in (K, C / groups, *window)
+    geometry: Geometry  # how the turned taps move over the convolution's result
+
+
+def phases(window: Shape, size: Shape, geometry: Geometry) -> list[Phase]:
+    """The phases of images of that size which any tap reaches."""
+    ways: list[list[Any]] = []
+    for f, n, s, p, d in zip(window, size, geometry.stride, geometry.padding, geometry.dilation, strict=True):
+        common = math.gcd(s, d)
+        way = []
+        for start in range(min(s, n)):
+            row, phase = divmod(start + p, s)
+            first = next((t for t in range(f) if (t * d - phase) % s == 0), None)
+            if first is not None:
+                taps = slice(first, None, s // common)
+                reach = d // common * (len(range(f)[taps]) - 1)
+                before = reach + (first * d - phase) // s - row
+                way.append((slice(start, None, s), len(range(start, n, s)), taps, before, d // common))
+        ways.append(way)
+    every = slice(None)
+    found = []
+    for each in itertools.product(*ways):
+        columns: Any = zip(*each, strict=True)
+        places, sizes, taps, before, dilation = columns
+        around = Geometry((1,) * len(size), before, dilation, geometry.groups)
+        found.append(Phase((every, *places), sizes, (every, every, *taps), around))
+    return found
+
+
+def empty_unless_missed(shape: Shape, dtype: Any, each: list[Phase], geometry: Geometry) -> Array:
+    """Channels-last images to be filled phase by phase: zeros if some phase has no tap."""
+    every = math.prod(min(s, n) for s, n in zip(geometry.stride, shape[1:-1], strict=True))
+    return np.empty(shape, dtype) if len(each) == every else np.zeros(shape, dtype)
 
 
 def input_gradient(g: Array, weight: Array, size: Shape, geometry: Geometry) -> Array:
     """What g (N, K, *output) sends back to the input (N, C, *size) of a convolution; a transposed convolution of g."""
-    around = turned_geometry(g.shape[2:], weight.shape[2:], size, geometry)
-    if around is not None:
-        return convolve(g, turned(weight, geometry.groups), None, around)
-    window, groups, dtype = weight.shape[2:], geometry.groups, g.dtype
+    groups, dtype = geometry.groups, g.dtype
     g, weight = precise(g), precise(weight)
-    out = np.zeros((len(g), *size, weight.shape[1] * groups), g.dtype)
-    if g.size and weight.size and out.size:
-        matrices = np.ascontiguousarray(by_group(weight, groups).transpose(0, 2, 1))
-        rows_of = channels_last(g)
-        step = max(1, BLOCK // max(1, g[0, 0].nbytes * weight[0].size * groups))
+    each = phases(weight.shape[2:], size, geometry) if g.size and weight.size else []
+    out = empty_unless_missed((len(g), *size, weight.shape[1] * groups), g.dtype, each, geometry)
+    parts = [
+        correlation(out[phase.place], channels_last(g), turned(weight[phase.taps], groups), None, phase.geometry)
+        for phase in each
+    ]
 
-        def part(first: int, last: int) -> None:
-            for a in range(first, last, step):
-                block = np.ascontiguousarray(rows_of[a : min(a + step, last)])
-                taps = np.matmul(block.reshape(-1, groups, len(weight) // groups).swapaxes(0, 1), matrices)
-                columns = taps.reshape(groups, *block.shape[:-1], *window, weight.shape[1])
-                fold_into(out[a : a + len(block)], columns, geometry)
+    def part(first: int, last: int) -> None:
+        for each in parts:
+            each(first, last)
 
-        split(len(g), part, least_images(g, weight))
+    split(len(g), part, least_images(g, weight))
     return channels_first(out.astype(dtype, copy=False))
 
 
@@ -134,38 +184,48 @@ def weight_gradient(g: Array, x: Array, window: Shape, geometry: Geometry) -> Ar
 
 
 def gradients(g: Array, x: Array, weight: Array, geometry: Geometry) -> tuple[Array, Array]:
-    """`input_gradient` and `weight_gradient` at once: with stride 1 both are products with the same columns of g."""
-    window, groups, dtype = weight.shape[2:], geometry.groups, x.dtype
-    around = turned_geometry(g.shape[2:], window, x.shape[2:], geometry)
-    if around is None or not g.size or not weight.size or is_depthwise(weight, geometry):
-        return input_gradient(g, weight, x.shape[2:], geometry), weight_gradient(g, x, window, geometry)
+    """`input_gradient` and `weight_gradient` at once: both are products with the same columns of g."""
+    groups, dtype = geometry.groups, x.dtype
+    if not g.size or not weight.size or is_depthwise(weight, geometry):
+        return input_gradient(g, weight, x.shape[2:], geometry), weight_gradient(g, x, weight.shape[2:], geometry)
     g, x, weight = precise(g), precise(x), precise(weight)
     outputs, channels = len(weight) // groups, weight.shape[1]
-    matrices = by_group(turned(weight, groups), groups)
     images, upstream = channels_last(x), channels_last(g)
-    out = np.empty(images.shape, x.dtype)
-    shape = (groups, channels, math.prod(window) * outputs)
+    each = phases(weight.shape[2:], x.shape[2:], geometry)
+    out = empty_unless_missed(images.shape, x.dtype, each, geometry)
+    weights = [turned(weight[phase.taps], groups) for phase in each]
 
-    def part(first: int, last: int) -> Array:
-        sums = np.zeros(shape, x.dtype)
-        for place, columns in blocks(upstream, window, x.shape[2:], around, first, last):
-            multiply(columns, matrices, out[place])
-            sums += np.matmul(grouped_rows(images[place], groups).swapaxes(1, 2), columns)
-        return sums
+    def part(first: int, last: int) -> list[Array]:
+        found = []
+        for phase, seen in zip(each, weights, strict=True):
+            matrices = by_group(seen, groups)
+            sums = np.zeros((groups, channels, matrices.shape[1]), x.dtype)
+            here, back = images[phase.place], out[phase.place]
+            for place, columns in blocks(upstream, seen.shape[2:], phase.size, phase.geometry, first, last):
+                multiply(columns, matrices, back[place])
+                sums += np.matmul(grouped_rows(here[place], groups).swapaxes(1, 2), columns)
+            found.append(sums)
+        return found
 
-    total = sum(split(len(x), part, least_images(g, weight)))
-    by_tap = np.flip(total.reshape(groups, channels, *window, outputs), tuple(range(2, 2 + len(window))))
-    order = (0, by_tap.ndim - 1, 1, *range(2, 2 + len(window)))
-    found = np.array(by_tap.transpose(order).reshape(weight.shape), dtype, order="C")
+    parts = split(len(x), part, least_images(g, weight))
+    found = np.zeros(weight.shape, dtype)
+    for k, (phase, seen) in enumerate(zip(each, weights, strict=True)):
+        window = seen.shape[2:]
+        total = sum(sums[k] for sums in parts).reshape(groups, channels, *window, outputs)
+        by_tap = np.flip(total, tuple(range(2, 2 + len(window))))
+        order = (0, by_tap.ndim - 1, 1, *range(2, 2 + len(window)))
+        found[phase.taps] = by_tap.transpose(order).reshape(len(weight), channels, *window)
     return channels_first(out.astype(dtype, copy=False)), found
 
 
 def multiply(columns: Array, matrices: Array, out: Array) -> None:
     """Columns (groups, positions, width) times a matrix a group, into channels-last images or rows of one."""
-    if len(columns) == 1:
+    if len(columns) > 1:
+        out[...] = np.matmul(columns, matrices).transpose(1, 0, 2).reshape(out.shape)
+    elif out.flags.c_contiguous:
         np.matmul(columns[0], matrices[0], out=out.reshape(-1, out.shape[-1]))
     else:
-        out.reshape(columns.shape[1], len(columns), -1)[...] = np.matmul(columns, matrices).transpose(1, 0, 2)
+        out[...] = np.matmul(columns[0], matrices[0]).reshape(out.shape)
 
 
 def grouped_rows(images: Array, groups: int) -> Array:
@@ -179,14 +239,6 @@ def turned(weight: Array, groups: int) -> Array:
     flipped = np.flip(weight, tuple(range(2, weight.ndim)))
     exchanged = flipped.reshape(groups, len(weight) // groups, *weight.shape[1:]).swapaxes(1, 2)
     return exchanged.reshape(-1, len(weight) // groups, *weight.shape[2:])
-
-
-def turned_geometry(output: Shape, window: Shape, size: Shape, geometry: Geometry) -> Geometry | None:
-    """How that convolution moves over the result, which takes a stride of 1; None if there is none."""
-    reach = tuple(span - 1 - p for span, p in zip(geometry.spans(window), geometry.padding, strict=True))
-    around = geometry._replace(padding=reach)
-    unit = all(s == 1 for s in geometry.stride)
-    return around if unit and min(reach) >= 0 and around.output(output, window) == tuple(size) else None
 
 
 def precise(x: Array) -> Array:
@@ -235,7 +287,7 @@ def convolve_channels(
 ) -> None:
     """Depthwise convolution of images[first:last] into out, one image at a time."""
     size, window = out.shape[1:-1], weight.shape[2:]
-    padded = Padded(images, 1, geometry)
+    padded = Padded(images, 1, geometry.reach(window, size), geometry.padding)
     rows = {tap: np.tile(weight[(slice(None), 0, *tap)], size[-1]).reshape(size[-1], -1) for tap in np.ndindex(*window)}
     product = np.empty((1, *size, out.shape[-1]), out.dtype)
     for a in range(first, last):
@@ -248,7 +300,7 @@ def convolve_channels(
 def weigh_channels(upstream: Array, images: Array, window: Shape, geometry: Geometry, first: int, last: int) -> Array:
     """The gradient (window, channels) by the weight of a depthwise convolution, from images[first:last]."""
     size, channels = upstream.shape[1:-1], upstream.shape[-1]
-    padded = Padded(images, 1, geometry)
+    padded = Padded(images, 1, geometry.reach(window, size), geometry.padding)
     total = np.zeros((math.prod(window), channels), images.dtype)
     for a in range(first, last):
         seen, g = padded.seen(padded.frame, a, a + 1), np.ascontiguousarray(upstream[a : a + 1])
@@ -272,7 +324,7 @@ def blocks(
     row = max(1, math.prod(size[1:]) * width * images.itemsize)
     rows = min(size[0], max(1, BLOCK // row))
     count = min(last - first, max(1, BLOCK // (row * size[0]))) if rows == size[0] else 1
-    padded = Padded(images, count, geometry)
+    padded = Padded(images, count, geometry.reach(window, size), geometry.padding)
     places = (
         (a, min(a + count, last), top, min(top + rows, size[0]))
         for a in range(first, last, count)
@@ -322,15 +374,21 @@ def windows(frame: Array, window: Shape, size: Shape, geometry: Geometry) -> Arr
 
 
 class Padded:
-    """Channels-last images with zeros around them, `count` at a time; themselves where there is nothing to do."""
+    """Channels-last images of a size that begins `padding` before them, `count` at a time, zeros where they are not.
 
-    def __init__(self, images: Array, count: int, geometry: Geometry) -> None:
+    Themselves where there is nothing to do.
+    """
+
+    def __init__(self, images: Array, count: int, size: Shape, padding: Shape) -> None:
         self.images, self.frame = images, images
         self.inner: Any = None
-        if any(geometry.padding) or not images.flags.c_contiguous:
-            size = (n + 2 * p for n, p in zip(images.shape[1:-1], geometry.padding, strict=True))
+        shape = images.shape[1:-1]
+        if any(padding) or not images.flags.c_contiguous or any(m > n for m, n in zip(size, shape, strict=True)):
+            seen = [(max(0, -p), min(n, m - p)) for n, m, p in zip(shape, size, padding, strict=True)]
+            self.kept = tuple(slice(a, max(a, b)) for a, b in seen)
             self.frame = np.zeros((count, *size, images.shape[-1]), images.dtype)
-            self.inner = self.frame[(slice(None), *inside(images.shape[1:-1], geometry.padding))]
+            places = (slice(k.start + p, k.stop + p) for k, p in zip(self.kept, padding, strict=True))
+            self.inner = self.frame[(slice(None), *places)]
             self.filled: Any = None
 
     def seen(self, view: Array, first: int, last: int) -> Array:
@@ -338,7 +396,7 @@ class Padded:
         if self.inner is None:
             return view[first:last]
         if self.filled != first:
-            self.inner[: last - first] = self.images[first:last]
+            self.inner[: last - first] = self.images[(slice(first, last), *self.kept)]
             self.filled = first
         return view[: last - first]
 

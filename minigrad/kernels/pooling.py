@@ -15,7 +15,7 @@ import numpy as np
 from minigrad.kernels.convolution import Array, Geometry, Shape, channels_first, channels_last, taps
 from minigrad.kernels.threads import split
 
-BLOCK = 1 << 19  # bytes of images at a time
+BLOCK = 1 << 21  # bytes of images at a time
 SMALL = 1 << 15  # elements below which a second thread costs more than it saves
 
 

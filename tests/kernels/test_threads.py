@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -44,7 +46,7 @@ def test_each_index_is_worked_on_once(count: int, least: int, available: int) ->
         parts = threads.split(count, lambda a, b: seen.extend(range(a, b)) or b - a, least)
     assert sorted(seen) == list(range(count))
     assert sum(parts) == count
-    assert len(parts) <= available
+    assert len(parts) <= available * threads.PIECES
     assert len(parts) == 1 or min(parts) >= min(least, count)
 
 
@@ -55,7 +57,7 @@ def test_parts_run_side_by_side_with_blas_at_one_thread(two_threads: Any) -> Non
         meeting.wait()  # breaks unless the other part runs meanwhile
         return threading.get_ident(), two_threads()
 
-    (one, held), (other, held_too) = threads.split(2, part)
+    (one, held), (other, held_too) = threads.split(2, part)  # two pieces
     assert one != other
     assert held == held_too == 1
     assert two_threads() == 2
@@ -63,17 +65,58 @@ def test_parts_run_side_by_side_with_blas_at_one_thread(two_threads: Any) -> Non
 
 @pytest.mark.parametrize("bad", [0, 1])
 def test_an_error_in_a_part_ends_all_and_restores_blas(two_threads: Any, bad: int) -> None:
+    meeting = threading.Barrier(2, timeout=30)
     finished = []
 
     def part(first: int, last: int) -> None:
+        meeting.wait()
         if first == bad:
             raise ZeroDivisionError(first)
+        time.sleep(0.05)
         finished.append(first)
 
     with pytest.raises(ZeroDivisionError):
         threads.split(2, part)
     assert finished == [1 - bad]
     assert two_threads() == 2
+
+
+def test_after_an_error_no_other_piece_begins(two_threads: Any) -> None:
+    begun = []
+
+    def part(first: int, last: int) -> None:
+        begun.append(first)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        threads.split(100, part)
+    assert len(begun) <= 2
+
+
+def test_an_interrupt_waits_for_the_other_thread(two_threads: Any) -> None:
+    meeting = threading.Barrier(2, timeout=30)
+    ended = []
+
+    def part(first: int, last: int) -> None:
+        meeting.wait()
+        if threading.current_thread() is threading.main_thread():
+            signal.setitimer(signal.ITIMER_REAL, 0.05)  # comes while this thread waits for the other
+        else:
+            time.sleep(0.3)
+            ended.append(first)
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            threads.split(2, part)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert len(ended) == 1
+    assert two_threads() == 2
+    assert sum(threads.split(2, lambda a, b: b - a)) == 2  # and the next one works
 
 
 def test_a_nested_call_stays_in_its_thread(two_threads: Any) -> None:
@@ -83,8 +126,8 @@ def test_a_nested_call_stays_in_its_thread(two_threads: Any) -> None:
     def outer(first: int, last: int) -> bool:
         return threads.split(10, inner) == [threading.get_ident()]
 
-    assert threads.split(4, outer) == [True, True]
-    assert len(threads.split(4, inner)) == 2
+    assert all(threads.split(4, outer))
+    assert len(threads.split(4, inner)) > 1
 
 
 def test_floating_point_errors_raise_in_every_part_if_asked(two_threads: Any) -> None:
@@ -134,13 +177,16 @@ def test_every_kernel_splits_gives_the_same_and_restores_blas(
         for limit in limits:
             monkeypatch.setattr(module, limit, 8)
     holds: list[int] = []
-    original = threads._part
 
-    def part(work: Any, first: int, last: int) -> Any:
-        holds.append(two_threads())
-        return original(work, first, last)
+    def watched(count: int, work: Any, least: int = 1) -> Any:
+        def part(first: int, last: int) -> Any:
+            holds.append(two_threads())
+            return work(first, last)
 
-    monkeypatch.setattr(threads, "_part", part)
+        return threads.split(count, part, least)
+
+    for module in (convolution, pooling, elementwise, normalization):
+        monkeypatch.setattr(module, "split", watched)
     split = KERNELS[name]()
     assert len(holds) >= 2
     assert set(holds) == {1}
@@ -226,7 +272,7 @@ def test_without_an_openblas_nothing_is_split(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_one_blas_thread_in_the_environment_means_one_thread() -> None:
-    code = "from minigrad.kernels import threads; print(len(threads.split(8, lambda a, b: 0)), threads._pool)"
+    code = "from minigrad.kernels import threads; print(len(threads.split(8, lambda a, b: 0)), threads._idle)"
     run = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
@@ -234,7 +280,7 @@ def test_one_blas_thread_in_the_environment_means_one_thread() -> None:
         check=True,
         env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
     )
-    assert run.stdout.split() == ["1", "None"]
+    assert run.stdout.split() == ["1", "[]"]
 
 
 @needs_openblas
