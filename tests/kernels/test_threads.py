@@ -172,7 +172,7 @@ def test_every_kernel_splits_gives_the_same_and_restores_blas(
         (convolution, ("SMALL",)),
         (pooling, ("SMALL",)),
         (elementwise, ("LARGE",)),
-        (normalization, ("BLOCK",)),
+        (normalization, ("BLOCK", "SMALL")),
     ):
         for limit in limits:
             monkeypatch.setattr(module, limit, 8)
