@@ -21,9 +21,10 @@ WIDE = 256  # elements of a row that is long enough
 
 def wide(x: Array) -> Array:
     """x (N, C, *size) as a contiguous matrix of channels-last rows, several side by side; no copy if it is so in memory."""
-    count, channels = x.size // max(1, x.shape[1]), x.shape[1]
-    beside = math.gcd(count, 1 << max(0, (WIDE // max(1, channels)).bit_length() - 1)) or 1
-    return np.ascontiguousarray(channels_last(x)).reshape(count // beside, beside * channels)
+    rows, channels = np.ascontiguousarray(channels_last(x)), x.shape[1]
+    count = x.size // max(1, channels)
+    beside = math.gcd(count, 1 << max(0, (WIDE // max(1, channels)).bit_length() - 1)) or 1 if x.size > SMALL else 1
+    return rows.reshape(count // beside, beside * channels)
 
 
 def images(rows: Array, like: Array) -> Array:
@@ -33,11 +34,13 @@ def images(rows: Array, like: Array) -> Array:
 
 def repeated(v: Array, rows: Array) -> Array:
     """One number a channel, as often as the rows have channels side by side."""
-    return np.tile(v, rows.shape[1] // max(1, len(v)))
+    return v if rows.shape[1] == len(v) else np.tile(v, rows.shape[1] // max(1, len(v)))
 
 
 def per_channel(sums: list[Array], channels: int) -> Array:
     """The sums of all parts of the rows as one number a channel."""
+    if len(sums) == 1 and len(sums[0]) == channels:
+        return sums[0]
     total: Array = np.sum(np.reshape(sums, (-1, channels)), axis=0)
     return total
 
