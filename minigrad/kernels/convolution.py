@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from minigrad.kernels.sums import sum_rows
+from minigrad.kernels.sums import sum_channels, sum_rows
 from minigrad.kernels.threads import split
 
 Array = np.ndarray[Any, Any]
@@ -183,39 +183,43 @@ def weight_gradient(g: Array, x: Array, window: Shape, geometry: Geometry) -> Ar
     return np.array(by_tap.transpose(order).reshape(outputs, channels, *window), dtype, order="C")
 
 
-def gradients(g: Array, x: Array, weight: Array, geometry: Geometry) -> tuple[Array, Array]:
-    """`input_gradient` and `weight_gradient` at once: both are products with the same columns of g."""
+def gradients(g: Array, x: Array, weight: Array, geometry: Geometry, biased: bool) -> tuple[Array, Array, Array | None]:
+    """`input_gradient`, `weight_gradient` and the bias's (K,) if wanted: the first two are products with the same columns."""
     groups, dtype = geometry.groups, x.dtype
     if not g.size or not weight.size or is_depthwise(weight, geometry):
-        return input_gradient(g, weight, x.shape[2:], geometry), weight_gradient(g, x, weight.shape[2:], geometry)
+        by_weight = weight_gradient(g, x, weight.shape[2:], geometry)
+        return input_gradient(g, weight, x.shape[2:], geometry), by_weight, sum_channels(g) if biased else None
     g, x, weight = precise(g), precise(x), precise(weight)
     outputs, channels = len(weight) // groups, weight.shape[1]
     images, upstream = channels_last(x), channels_last(g)
     each = phases(weight.shape[2:], x.shape[2:], geometry)
     out = empty_unless_missed(images.shape, x.dtype, each, geometry)
     weights = [turned(weight[phase.taps], groups) for phase in each]
+    matrices = [by_group(seen, groups) for seen in weights]
 
     def part(first: int, last: int) -> list[Array]:
         found = []
-        for phase, seen in zip(each, weights, strict=True):
-            matrices = by_group(seen, groups)
-            sums = np.zeros((groups, channels, matrices.shape[1]), x.dtype)
+        for phase, seen, matrix in zip(each, weights, matrices, strict=True):
+            sums = np.zeros((groups, channels, matrix.shape[1]), x.dtype)
             here, back = images[phase.place], out[phase.place]
             for place, columns in blocks(upstream, seen.shape[2:], phase.size, phase.geometry, first, last):
-                multiply(columns, matrices, back[place])
+                multiply(columns, matrix, back[place])
                 sums += np.matmul(grouped_rows(here[place], groups).swapaxes(1, 2), columns)
             found.append(sums)
+        if biased:
+            found.append(sum_rows(np.ascontiguousarray(upstream[first:last]).reshape(-1, len(weight))))
         return found
 
-    parts = split(len(x), part, least_images(g, weight))
+    parts: Any = zip(*split(len(x), part, least_images(g, weight)), strict=True)
+    totals: list[Any] = [sum(found) for found in parts]
+    by_bias = totals.pop().astype(dtype, copy=False) if biased else None
     found = np.zeros(weight.shape, dtype)
-    for k, (phase, seen) in enumerate(zip(each, weights, strict=True)):
+    for phase, seen, total in zip(each, weights, totals, strict=True):
         window = seen.shape[2:]
-        total = sum(sums[k] for sums in parts).reshape(groups, channels, *window, outputs)
-        by_tap = np.flip(total, tuple(range(2, 2 + len(window))))
+        by_tap = np.flip(total.reshape(groups, channels, *window, outputs), tuple(range(2, 2 + len(window))))
         order = (0, by_tap.ndim - 1, 1, *range(2, 2 + len(window)))
         found[phase.taps] = by_tap.transpose(order).reshape(len(weight), channels, *window)
-    return channels_first(out.astype(dtype, copy=False)), found
+    return channels_first(out.astype(dtype, copy=False)), found, by_bias
 
 
 def multiply(columns: Array, matrices: Array, out: Array) -> None:

@@ -147,7 +147,8 @@ KERNELS: dict[str, Any] = {
     "input_gradient": lambda: convolution.input_gradient(IMAGES, WEIGHT, (12, 12), UNIT),
     "input_gradient, strided": lambda: convolution.input_gradient(HALF, WEIGHT, (12, 12), STRIDED),
     "weight_gradient": lambda: convolution.weight_gradient(HALF, IMAGES, (3, 3), STRIDED),
-    "gradients": lambda: convolution.gradients(IMAGES, IMAGES, WEIGHT, UNIT),
+    "gradients": lambda: convolution.gradients(IMAGES, IMAGES, WEIGHT, UNIT, True),
+    "gradients, strided": lambda: convolution.gradients(HALF, IMAGES, WEIGHT, STRIDED, True),
     "max_pool": lambda: pooling.max_pool(IMAGES, (2, 2), (6, 6), POOL),
     "max_pool_input": lambda: pooling.max_pool_input(
         HALF, IMAGES, pooling.max_pool(IMAGES, (2, 2), (6, 6), POOL), (2, 2), POOL
