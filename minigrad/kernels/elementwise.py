@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -28,6 +29,15 @@ def flat(a: Array) -> Array:
 def is_large(a: Any) -> bool:
     """Whether splitting an array pays: many elements without gaps."""
     return a.__class__ is np.ndarray and a.size >= LARGE and is_dense(a)
+
+
+def in_parts(work: Callable[..., None], *arrays: Array) -> None:
+    """work(*arrays), which goes through arrays of one shape element by element; over the cores if they are large."""
+    if arrays[0].size < LARGE or not all(a.flags.c_contiguous for a in arrays):
+        work(*arrays)
+        return
+    rows = [a.reshape(-1) for a in arrays]
+    split(rows[0].size, lambda first, last: work(*(row[first:last] for row in rows)), LARGE // 2)
 
 
 def relu(x: Array) -> Array:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from minigrad.kernels.elementwise import LARGE, in_parts
 from minigrad.optim.optimizer import (
     Group,
     Optimizer,
@@ -21,6 +23,26 @@ from minigrad.tensor import wrap
 
 # Called as multiply(x, y, out): a keyword would cost as much as a small product.
 add, subtract, multiply, divide, sqrt = np.add, np.subtract, np.multiply, np.divide, np.sqrt
+
+
+def move(numbers: Any, array: Any, grad: Any, work: Any, mean: Any, square: Any, largest: Any = None) -> None:
+    """One step of Adam, in place."""
+    decay1, new1, decay2, new2, floor, rate = numbers
+    multiply(mean, decay1, mean)
+    multiply(grad, new1, work)
+    add(mean, work, mean)
+    multiply(square, decay2, square)
+    multiply(grad, grad, work)
+    multiply(work, new2, work)
+    add(square, work, square)
+    if largest is not None:
+        square = np.maximum(largest, square, out=largest)
+    # One scalar in the place of two divisions of arrays: the correction of the square moves to epsilon and lr.
+    sqrt(square, work)
+    add(work, floor, work)
+    divide(mean, work, work)
+    multiply(work, rate, work)
+    subtract(array, work, array)
 
 
 class Adam(Optimizer):
@@ -87,25 +109,16 @@ class Adam(Optimizer):
                 decay2, new2 = scalar(beta2, dtype), scalar(1 - beta2, dtype)
                 floor = scalar(eps if group["eps_hat"] else eps * correction2, dtype)
                 rate = scalar(lr * correction2 / correction1, dtype)
-            mean, square = state["exp_avg"]._buffer(), state["exp_avg_sq"]._buffer()
-            multiply(mean, decay1, mean)
-            multiply(grad, new1, work)
-            add(mean, work, mean)
-            multiply(square, decay2, square)
-            multiply(grad, grad, work)
-            multiply(work, new2, work)
-            add(square, work, square)
-            if group["amsgrad"]:
-                largest = state["max_exp_avg_sq"]._buffer()
-                square = np.maximum(largest, square, out=largest)
+                numbers = decay1, new1, decay2, new2, floor, rate
             if shrink != 1:
                 multiply(array, scalar(shrink, dtype), array)
-            # One scalar in the place of two divisions of arrays: the correction of the square moves to epsilon and lr.
-            sqrt(square, work)
-            add(work, floor, work)
-            divide(mean, work, work)
-            multiply(work, rate, work)
-            subtract(array, work, array)
+            mean, square = state["exp_avg"]._buffer(), state["exp_avg_sq"]._buffer()
+            if group["amsgrad"]:
+                in_parts(partial(move, numbers), array, grad, work, mean, square, state["max_exp_avg_sq"]._buffer())
+            elif array.size < LARGE:
+                move(numbers, array, grad, work, mean, square)
+            else:
+                in_parts(partial(move, numbers), array, grad, work, mean, square)
 
     def _begin(self, p: Any, array: Any, group: Group) -> dict[str, Any]:
         state = self.state[p]
