@@ -100,7 +100,8 @@ PIECES = 2  # per thread: whoever is done takes the next, so that a thread which
 blas = Blas()
 blas.let_idle_threads_sleep()
 _here = threading.local()  # .split is set in a thread while it works on a piece
-_idle: list[Worker] = []
+_workers: list[Worker] = []
+_idle: list[Worker] = []  # those of them that nobody has taken
 
 
 class Worker:
@@ -131,18 +132,35 @@ class Worker:
     def join(self) -> None:
         """Take the call back if it has not begun, else wait for its end, and be idle again."""
         try:
-            if not self.go.acquire(blocking=False):
+            if self.go.acquire(blocking=False):
+                del self.call
+            else:
                 self.done.acquire()
         except BaseException:  # an interrupt: the thread is given up, but not while it works
+            _workers.remove(self)
             while self.busy:
                 time.sleep(0.001)
             raise
         _idle.append(self)
 
 
+def take(most: int) -> Worker | None:
+    """An idle worker or a new one; None if there are so many and all are busy, for threads of the user."""
+    try:
+        return _idle.pop()
+    except IndexError:
+        pass
+    if len(_workers) >= most:
+        return None
+    worker = Worker()
+    _workers.append(worker)
+    return worker
+
+
 def forget_threads() -> None:
     """A forked child has none of its parent's threads, and perhaps a lock or a count that one of them held."""
     global _here
+    _workers.clear()
     _idle.clear()
     _here = threading.local()
     blas.lock = threading.Lock()
@@ -159,7 +177,7 @@ if hasattr(os, "register_at_fork"):
 def split(count: int, work: Callable[[int, int], Any], least: int = 1) -> list[Any]:
     """[work(first, last)] for [0, count) cut into pieces, none smaller than `least`, done by as many threads as BLAS has.
 
-    Inside a piece everything stays in its thread, so that nested calls cannot wait for each other. An error in a piece
+    A kernel that runs meanwhile in another thread of the user's does with the threads that are left. Inside a piece everything stays in its thread, so that nested calls cannot wait for each other. An error in a piece
     is raised when all threads have ended.
     """
     most = count // max(1, least)
@@ -183,7 +201,9 @@ def split(count: int, work: Callable[[int, int], Any], least: int = 1) -> list[A
     with contextlib.ExitStack() as ending:  # no piece may outlive the arrays it writes, or BLAS's setting
         ending.enter_context(blas.held())
         for _ in range(threads - 1):
-            worker = _idle.pop() if _idle else Worker()
+            worker = take(threads - 1)
+            if worker is None:
+                break
             worker.start(partial(contextvars.copy_context().run, some))  # np.errstate is the context's
             ending.callback(worker.join)
         _here.split = True
@@ -191,6 +211,9 @@ def split(count: int, work: Callable[[int, int], Any], least: int = 1) -> list[A
             some()
         finally:
             _here.split = False
-    if errors:
-        raise errors[0]
+    try:
+        if errors:
+            raise errors[0]
+    finally:
+        errors.clear()  # which an error refers to by its traceback
     return results

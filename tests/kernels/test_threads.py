@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import multiprocessing
 import os
 import signal
@@ -9,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -221,6 +224,43 @@ def test_users_threads_do_not_disturb_each_other(two_threads: Any) -> None:
         together = list(pool.map(step, [*range(4)] * 3, timeout=120))
     np.testing.assert_allclose(together, alone * 3, rtol=1e-4, atol=1e-5)
     assert two_threads() == 2
+
+
+def test_nothing_that_a_kernel_used_is_kept(two_threads: Any) -> None:
+    class Big:
+        pass
+
+    def run(fail: bool) -> Any:
+        big = Big()
+
+        def part(first: int, last: int) -> None:
+            assert big
+            if fail:
+                raise ZeroDivisionError
+
+        with contextlib.suppress(ZeroDivisionError):
+            threads.split(8, part)
+        return weakref.ref(big)
+
+    gc.disable()
+    try:
+        assert [run(fail)() for fail in (False, True) * 20] == [None] * 40
+    finally:
+        gc.enable()
+
+
+def test_threads_of_the_user_share_the_workers(two_threads: Any) -> None:
+    meeting = threading.Barrier(4, timeout=30)
+
+    def one(_: int) -> Any:
+        meeting.wait()
+        return threads.split(8, lambda a, b: time.sleep(0.01) or threading.get_ident())
+
+    with ThreadPoolExecutor(4) as pool:
+        used = list(pool.map(one, range(4), timeout=60))
+    assert all(None not in each for each in used)
+    assert len({i for each in used for i in each}) <= 4 + len(threads._workers)
+    assert len(threads._idle) == len(threads._workers)
 
 
 def in_child(queue: Any) -> None:
