@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import minigrad
@@ -23,11 +23,12 @@ class _Convolution(Module):
     """Base of all convolutions: parameters, their starting values, and what is printed."""
 
     dims: int
+    _convolve: Callable[..., Tensor]
     weight: Parameter
     bias: Parameter | None
     padding: Shape | str
 
-    def _set_up(
+    def __init__(
         self,
         in_channels: int,
         out_channels: int,
@@ -43,6 +44,7 @@ class _Convolution(Module):
         device: Any,
         dtype: Any,
     ) -> None:
+        super().__init__()
         dims = self.dims
         if groups <= 0:
             raise ValueError("groups must be a positive integer")
@@ -115,10 +117,8 @@ class _Convolution(Module):
         return text
 
 
-class Conv1d(_Convolution):
-    """Correlation of signals (N, C, L) with learnt filters. As `Conv2d`."""
-
-    dims = 1
+class _Correlation(_Convolution):
+    """Base of the convolutions that are not transposed."""
 
     def __init__(
         self,
@@ -134,8 +134,7 @@ class Conv1d(_Convolution):
         device: Any = None,
         dtype: Any = None,
     ) -> None:
-        super().__init__()
-        self._set_up(
+        super().__init__(
             in_channels,
             out_channels,
             kernel_size,
@@ -156,105 +155,81 @@ class Conv1d(_Convolution):
         if self.padding_mode != "zeros":
             input = functional.pad(input, self._reversed_padding_repeated_twice, mode=self.padding_mode)
             padding = 0
-        return functional.conv1d(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+        return self._convolve(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
 
-class Conv2d(_Convolution):
+class Conv1d(_Correlation):
+    """Correlation of signals (N, C, L) with learnt filters. As `Conv2d`."""
+
+    dims, _convolve = 1, staticmethod(functional.conv1d)
+
+
+class Conv2d(_Correlation):
     """Correlation of images (N, C, H, W) with learnt filters -> (N, K, OH, OW). Book 7.2. PyTorch: `nn.Conv2d`.
 
     `weight` (K, C / groups, FH, FW) and `bias` (K) start uniform within +-1/sqrt(C / groups * FH * FW). `padding` may be
     'same' or 'valid', `padding_mode` reflect, replicate or circular. Raises ValueError for groups that do not divide.
     """
 
-    dims = 2
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Sizes,
-        stride: Sizes = 1,
-        padding: Sizes | str = 0,
-        dilation: Sizes = 1,
-        groups: int = 1,
-        bias: bool = True,
-        padding_mode: str = "zeros",
-        device: Any = None,
-        dtype: Any = None,
-    ) -> None:
-        super().__init__()
-        self._set_up(
-            in_channels,
-            out_channels,
-            kernel_size,
-            stride,
-            padding,
-            dilation,
-            False,
-            0,
-            groups,
-            bias,
-            padding_mode,
-            device,
-            dtype,
-        )
-
-    def forward(self, input: Tensor) -> Tensor:
-        padding: Any = self.padding
-        if self.padding_mode != "zeros":
-            input = functional.pad(input, self._reversed_padding_repeated_twice, mode=self.padding_mode)
-            padding = 0
-        return functional.conv2d(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+    dims, _convolve = 2, staticmethod(functional.conv2d)
 
 
-class Conv3d(_Convolution):
+class Conv3d(_Correlation):
     """Correlation of volumes (N, C, D, H, W) with learnt filters. As `Conv2d`."""
 
-    dims = 3
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Sizes,
-        stride: Sizes = 1,
-        padding: Sizes | str = 0,
-        dilation: Sizes = 1,
-        groups: int = 1,
-        bias: bool = True,
-        padding_mode: str = "zeros",
-        device: Any = None,
-        dtype: Any = None,
-    ) -> None:
-        super().__init__()
-        self._set_up(
-            in_channels,
-            out_channels,
-            kernel_size,
-            stride,
-            padding,
-            dilation,
-            False,
-            0,
-            groups,
-            bias,
-            padding_mode,
-            device,
-            dtype,
-        )
-
-    def forward(self, input: Tensor) -> Tensor:
-        padding: Any = self.padding
-        if self.padding_mode != "zeros":
-            input = functional.pad(input, self._reversed_padding_repeated_twice, mode=self.padding_mode)
-            padding = 0
-        return functional.conv3d(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+    dims, _convolve = 3, staticmethod(functional.conv3d)
 
 
 class _Transposed(_Convolution):
     """Base of transposed convolutions."""
 
     padding: Shape
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Sizes,
+        stride: Sizes = 1,
+        padding: Sizes = 0,
+        output_padding: Sizes = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: Sizes = 1,
+        padding_mode: str = "zeros",
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        if padding_mode != "zeros":
+            raise ValueError(f'Only "zeros" padding mode is supported for {type(self).__name__}')
+        super().__init__(
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride,
+            padding,
+            dilation,
+            True,
+            output_padding,
+            groups,
+            bias,
+            padding_mode,
+            device,
+            dtype,
+        )
+
+    def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
+        extra = self._extra(input, output_size)
+        return self._convolve(
+            input,
+            self.weight,
+            self.bias,
+            self.stride,
+            self.padding,
+            extra,
+            self.groups,
+            self.dilation,
+        )
 
     def _extra(self, input: Tensor, output_size: Sequence[int] | None) -> Shape:
         """The output padding that gives the size asked for."""
@@ -281,54 +256,7 @@ class _Transposed(_Convolution):
 class ConvTranspose1d(_Transposed):
     """The transposed convolution of signals (N, C, L). As `ConvTranspose2d`."""
 
-    dims = 1
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Sizes,
-        stride: Sizes = 1,
-        padding: Sizes = 0,
-        output_padding: Sizes = 0,
-        groups: int = 1,
-        bias: bool = True,
-        dilation: Sizes = 1,
-        padding_mode: str = "zeros",
-        device: Any = None,
-        dtype: Any = None,
-    ) -> None:
-        super().__init__()
-        if padding_mode != "zeros":
-            raise ValueError(f'Only "zeros" padding mode is supported for {type(self).__name__}')
-        self._set_up(
-            in_channels,
-            out_channels,
-            kernel_size,
-            stride,
-            padding,
-            dilation,
-            True,
-            output_padding,
-            groups,
-            bias,
-            padding_mode,
-            device,
-            dtype,
-        )
-
-    def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
-        extra = self._extra(input, output_size)
-        return functional.conv_transpose1d(
-            input,
-            self.weight,
-            self.bias,
-            self.stride,
-            self.padding,
-            extra,
-            self.groups,
-            self.dilation,
-        )
+    dims, _convolve = 1, staticmethod(functional.conv_transpose1d)
 
 
 class ConvTranspose2d(_Transposed):
@@ -338,107 +266,13 @@ class ConvTranspose2d(_Transposed):
     strided convolution maps to the input's. Raises ValueError for a size that is none of them.
     """
 
-    dims = 2
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Sizes,
-        stride: Sizes = 1,
-        padding: Sizes = 0,
-        output_padding: Sizes = 0,
-        groups: int = 1,
-        bias: bool = True,
-        dilation: Sizes = 1,
-        padding_mode: str = "zeros",
-        device: Any = None,
-        dtype: Any = None,
-    ) -> None:
-        super().__init__()
-        if padding_mode != "zeros":
-            raise ValueError(f'Only "zeros" padding mode is supported for {type(self).__name__}')
-        self._set_up(
-            in_channels,
-            out_channels,
-            kernel_size,
-            stride,
-            padding,
-            dilation,
-            True,
-            output_padding,
-            groups,
-            bias,
-            padding_mode,
-            device,
-            dtype,
-        )
-
-    def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
-        extra = self._extra(input, output_size)
-        return functional.conv_transpose2d(
-            input,
-            self.weight,
-            self.bias,
-            self.stride,
-            self.padding,
-            extra,
-            self.groups,
-            self.dilation,
-        )
+    dims, _convolve = 2, staticmethod(functional.conv_transpose2d)
 
 
 class ConvTranspose3d(_Transposed):
     """The transposed convolution of volumes (N, C, D, H, W). As `ConvTranspose2d`."""
 
-    dims = 3
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Sizes,
-        stride: Sizes = 1,
-        padding: Sizes = 0,
-        output_padding: Sizes = 0,
-        groups: int = 1,
-        bias: bool = True,
-        dilation: Sizes = 1,
-        padding_mode: str = "zeros",
-        device: Any = None,
-        dtype: Any = None,
-    ) -> None:
-        super().__init__()
-        if padding_mode != "zeros":
-            raise ValueError(f'Only "zeros" padding mode is supported for {type(self).__name__}')
-        self._set_up(
-            in_channels,
-            out_channels,
-            kernel_size,
-            stride,
-            padding,
-            dilation,
-            True,
-            output_padding,
-            groups,
-            bias,
-            padding_mode,
-            device,
-            dtype,
-        )
-
-    def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
-        extra = self._extra(input, output_size)
-        return functional.conv_transpose3d(
-            input,
-            self.weight,
-            self.bias,
-            self.stride,
-            self.padding,
-            extra,
-            self.groups,
-            self.dilation,
-        )
+    dims, _convolve = 3, staticmethod(functional.conv_transpose3d)
 
 
 class Unfold(Module):
