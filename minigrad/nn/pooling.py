@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from minigrad.nn import functional
@@ -14,6 +14,8 @@ from minigrad.tensor import Tensor
 
 class _MaxPool(Module):
     """Base of max pools."""
+
+    _pool: Callable[..., Any]
 
     def __init__(
         self,
@@ -38,32 +40,27 @@ class _MaxPool(Module):
             f"ceil_mode={self.ceil_mode}"
         )
 
+    def forward(self, input: Tensor) -> Any:
+        sizes = self.kernel_size, self.stride, self.padding, self.dilation
+        return self._pool(input, *sizes, self.ceil_mode, self.return_indices)
+
 
 class MaxPool1d(_MaxPool):
     """The largest element of each window of signals (N, C, L). PyTorch: `nn.MaxPool1d`."""
 
-    def forward(self, input: Tensor) -> Any:
-        return functional.max_pool1d(
-            input, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode, self.return_indices
-        )
+    _pool = staticmethod(functional.max_pool1d)
 
 
 class MaxPool2d(_MaxPool):
     """The largest element of each window of images (N, C, H, W). Book 7.3. PyTorch: `nn.MaxPool2d`."""
 
-    def forward(self, input: Tensor) -> Any:
-        return functional.max_pool2d(
-            input, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode, self.return_indices
-        )
+    _pool = staticmethod(functional.max_pool2d)
 
 
 class MaxPool3d(_MaxPool):
     """The largest element of each window of volumes (N, C, D, H, W). PyTorch: `nn.MaxPool3d`."""
 
-    def forward(self, input: Tensor) -> Any:
-        return functional.max_pool3d(
-            input, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode, self.return_indices
-        )
+    _pool = staticmethod(functional.max_pool3d)
 
 
 class AvgPool1d(Module):
@@ -96,6 +93,8 @@ class AvgPool1d(Module):
 class _AvgPool(Module):
     """Base of the average pools of images and volumes."""
 
+    _pool: Callable[..., Tensor]
+
     def __init__(
         self,
         kernel_size: Sizes,
@@ -113,6 +112,10 @@ class _AvgPool(Module):
         self.count_include_pad = count_include_pad
         self.divisor_override = divisor_override
 
+    def forward(self, input: Tensor) -> Tensor:
+        sizes = self.kernel_size, self.stride, self.padding
+        return self._pool(input, *sizes, self.ceil_mode, self.count_include_pad, self.divisor_override)
+
     def extra_repr(self) -> str:
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
@@ -120,35 +123,19 @@ class _AvgPool(Module):
 class AvgPool2d(_AvgPool):
     """The mean of each window of images (N, C, H, W). PyTorch: `nn.AvgPool2d`."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.avg_pool2d(
-            input,
-            self.kernel_size,
-            self.stride,
-            self.padding,
-            self.ceil_mode,
-            self.count_include_pad,
-            self.divisor_override,
-        )
+    _pool = staticmethod(functional.avg_pool2d)
 
 
 class AvgPool3d(_AvgPool):
     """The mean of each window of volumes (N, C, D, H, W). PyTorch: `nn.AvgPool3d`."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.avg_pool3d(
-            input,
-            self.kernel_size,
-            self.stride,
-            self.padding,
-            self.ceil_mode,
-            self.count_include_pad,
-            self.divisor_override,
-        )
+    _pool = staticmethod(functional.avg_pool3d)
 
 
 class _AdaptivePool(Module):
     """Base of pools that are told the size of their result."""
+
+    _pool: Callable[..., Any]
 
     def extra_repr(self) -> str:
         return f"output_size={self.output_size}"
@@ -159,6 +146,10 @@ class _AdaptiveAvgPool(_AdaptivePool):
         super().__init__()
         self.output_size = output_size
 
+    def forward(self, input: Tensor) -> Tensor:
+        out: Tensor = self._pool(input, self.output_size)
+        return out
+
 
 class _AdaptiveMaxPool(_AdaptivePool):
     def __init__(self, output_size: Any, return_indices: bool = False) -> None:
@@ -166,59 +157,60 @@ class _AdaptiveMaxPool(_AdaptivePool):
         self.output_size = output_size
         self.return_indices = return_indices
 
+    def forward(self, input: Tensor) -> Any:
+        return self._pool(input, self.output_size, self.return_indices)
+
 
 class AdaptiveAvgPool1d(_AdaptiveAvgPool):
     """The mean over evenly spread windows of signals (N, C, L): a result of that size. PyTorch: `nn.AdaptiveAvgPool1d`."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.adaptive_avg_pool1d(input, self.output_size)
+    _pool = staticmethod(functional.adaptive_avg_pool1d)
 
 
 class AdaptiveAvgPool2d(_AdaptiveAvgPool):
     """The mean over evenly spread windows of images (N, C, H, W): a result of that size. PyTorch: `nn.AdaptiveAvgPool2d`."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.adaptive_avg_pool2d(input, self.output_size)
+    _pool = staticmethod(functional.adaptive_avg_pool2d)
 
 
 class AdaptiveAvgPool3d(_AdaptiveAvgPool):
     """The mean over evenly spread windows of volumes (N, C, D, H, W): a result of that size. PyTorch: `nn.AdaptiveAvgPool3d`."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.adaptive_avg_pool3d(input, self.output_size)
+    _pool = staticmethod(functional.adaptive_avg_pool3d)
 
 
 class AdaptiveMaxPool1d(_AdaptiveMaxPool):
     """The largest elements of evenly spread windows of signals (N, C, L). PyTorch: `nn.AdaptiveMaxPool1d`."""
 
-    def forward(self, input: Tensor) -> Any:
-        return functional.adaptive_max_pool1d(input, self.output_size, self.return_indices)
+    _pool = staticmethod(functional.adaptive_max_pool1d)
 
 
 class AdaptiveMaxPool2d(_AdaptiveMaxPool):
     """The largest elements of evenly spread windows of images (N, C, H, W). PyTorch: `nn.AdaptiveMaxPool2d`."""
 
-    def forward(self, input: Tensor) -> Any:
-        return functional.adaptive_max_pool2d(input, self.output_size, self.return_indices)
+    _pool = staticmethod(functional.adaptive_max_pool2d)
 
 
 class AdaptiveMaxPool3d(_AdaptiveMaxPool):
     """The largest elements of evenly spread windows of volumes (N, C, D, H, W). PyTorch: `nn.AdaptiveMaxPool3d`."""
 
-    def forward(self, input: Tensor) -> Any:
-        return functional.adaptive_max_pool3d(input, self.output_size, self.return_indices)
+    _pool = staticmethod(functional.adaptive_max_pool3d)
 
 
 class _MaxUnpool(Module):
     """Base of the partial inverses of max pools."""
 
     dims: int
+    _unpool: Callable[..., Tensor]
 
     def __init__(self, kernel_size: Sizes, stride: Sizes | None = None, padding: Sizes = 0) -> None:
         super().__init__()
         self.kernel_size = repeated(kernel_size, self.dims)
         self.stride = repeated(stride if stride is not None else kernel_size, self.dims)
         self.padding = repeated(padding, self.dims)
+
+    def forward(self, input: Tensor, indices: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
+        return self._unpool(input, indices, self.kernel_size, self.stride, self.padding, output_size)
 
     def extra_repr(self) -> str:
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
@@ -227,25 +219,16 @@ class _MaxUnpool(Module):
 class MaxUnpool1d(_MaxUnpool):
     """Elements put back where `MaxPool1d` with return_indices found them. PyTorch: `nn.MaxUnpool1d`."""
 
-    dims = 1
-
-    def forward(self, input: Tensor, indices: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
-        return functional.max_unpool1d(input, indices, self.kernel_size, self.stride, self.padding, output_size)
+    dims, _unpool = 1, staticmethod(functional.max_unpool1d)
 
 
 class MaxUnpool2d(_MaxUnpool):
     """Elements put back where `MaxPool2d` with return_indices found them. PyTorch: `nn.MaxUnpool2d`."""
 
-    dims = 2
-
-    def forward(self, input: Tensor, indices: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
-        return functional.max_unpool2d(input, indices, self.kernel_size, self.stride, self.padding, output_size)
+    dims, _unpool = 2, staticmethod(functional.max_unpool2d)
 
 
 class MaxUnpool3d(_MaxUnpool):
     """Elements put back where `MaxPool3d` with return_indices found them. PyTorch: `nn.MaxUnpool3d`."""
 
-    dims = 3
-
-    def forward(self, input: Tensor, indices: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
-        return functional.max_unpool3d(input, indices, self.kernel_size, self.stride, self.padding, output_size)
+    dims, _unpool = 3, staticmethod(functional.max_unpool3d)
