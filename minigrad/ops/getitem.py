@@ -231,12 +231,14 @@ def put(x: Any, index: tuple[Any, ...], values: Any, name: str) -> Any:
             place[...] = new
         else:
             buffer[index] = np.array(new) if np.may_share_memory(new, buffer) else new
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, IndexError) as error:
+        try:
+            buffer[index]  # NumPy looks at the shapes first, PyTorch at the index
+        except IndexError as outside:
+            raise DimensionError(f"{name}: {describe(x)}: {outside}") from None
         raise ShapeError(
             f"{name}: {describe(values)} does not fit into the index of a {describe(x)}: {error}"
         ) from None
-    except IndexError as error:
-        raise DimensionError(f"{name}: {describe(x)}: {error}") from None
     wrote(x)
     if recorded:
         if edges[1] is not None and new.dtype != buffer.dtype:

@@ -100,6 +100,15 @@ def test_getitem_is_a_view_where_pytorch_s_is(torch: Any, data: Any) -> None:
     agree(torch, program)
 
 
+def test_setitem_looks_at_the_index_before_the_value(torch: Any) -> None:
+    def call(L: Any, x: Any, value: Any) -> Any:
+        x[[0], [0]] = value
+        return x
+
+    agree(torch, call, array((1, 0)), array((2, 1, 0)))
+    agree(torch, call, array((1, 2)), array((2, 1, 0)))
+
+
 @given(st.data())
 def test_setitem(torch: Any, data: Any) -> None:
     shape = data.draw(shapes)
