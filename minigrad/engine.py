@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from heapq import heappop, heappush
 from sys import getrefcount
 from typing import Any
 
@@ -41,21 +43,23 @@ def walk(
     With `targets` only what leads to them is computed. Gradients are arrays, or Tensors with `create_graph`.
     """
     table: dict[Any, Any] = {}
+    pending: list[Any] = []  # (-number, node) of the nodes in the table, as a heap: the latest comes first
     owned: set[Any] = set()  # where the table holds an array that nobody else has
     for edge, g in roots:
-        table[edge] = table[edge] + g if edge in table else g
-    order = reachable(table)
-    if len(order) > 1:
-        order.sort(key=number, reverse=True)
+        if edge in table:
+            table[edge] = table[edge] + g
+            continue
+        table[edge] = g
+        if not isinstance(edge, TensorCore):
+            heappush(pending, (-edge.number, edge))
     wanted = None if targets is None else set(targets)
-    needed = None if wanted is None else pruned(order, wanted)
+    needed = None if wanted is None else pruned(reachable(table), wanted)
     found: dict[Any, Any] = {}
     anomaly = modes.anomaly.get()
     take = table.pop
-    for n in order:
-        g = take(n, None)
-        if g is None:
-            continue
+    while pending:
+        n = heappop(pending)[1]
+        g = take(n)
         extra = n.extra
         if extra is not None and extra.hooks is not None:
             g = before_node(extra.hooks, g)
@@ -82,6 +86,8 @@ def walk(
                 continue
             if e not in table:
                 table[e] = d
+                if not isinstance(e, TensorCore):
+                    heappush(pending, (-e.number, e))
             elif e in owned:
                 table[e] += d
             else:
@@ -119,7 +125,7 @@ def pruned(order: list[Any], wanted: set[Any]) -> dict[Any, Any]:
     """The edges of each node that lead to something wanted, for the nodes that have such edges."""
     leads = set(wanted)
     edges: dict[Any, Any] = {}
-    for n in reversed(order):
+    for n in sorted(order, key=number):
         kept = [e if e is not None and e in leads else None for e in n.edges]
         if any(e is not None for e in kept):
             edges[n] = kept
@@ -205,12 +211,17 @@ def _unshared() -> int:
 UNSHARED = _unshared()  # what getrefcount says of an array that only one local variable holds
 
 
+@lru_cache
+def one_of(kind: type[np.generic]) -> Any:
+    return kind(1)
+
+
 def seeds(tensors: Sequence[Any], gradients: Sequence[Any], create_graph: bool, name: str) -> list[tuple[Any, Any]]:
     """(edge, gradient) for each result, with ones for scalars. Raises for what cannot be differentiated."""
     if len(tensors) != len(gradients):
         raise RuntimeError(f"{name}: got {len(tensors)} tensors and {len(gradients)} gradients")
     roots = []
-    for t, g in zip(tensors, gradients, strict=True):
+    for t, g in zip(tensors, gradients):  # noqa: B905 (just compared)
         edge = edge_of(t)
         if edge is None:
             raise GraphError(
@@ -223,7 +234,7 @@ def seeds(tensors: Sequence[Any], gradients: Sequence[Any], create_graph: bool, 
                     f"{name}: grad can be implicitly created only for scalar outputs, not for a {describe(t)}; "
                     "reduce it (sum, mean) or pass a gradient of its shape"
                 )
-            one = t._data.dtype.type(1)
+            one = one_of(t._data.dtype.type)
             g = np.full(t._data.shape, one) if t._data.ndim else one
             g = wrap(g) if create_graph else g
         else:
@@ -289,6 +300,11 @@ def accumulate(leaf: Any, g: Any, owned: bool) -> None:
             if result is not None:
                 g, owned = like(result, g), False
     old = leaf._grad
+    if g.shape != leaf._data.shape:
+        raise ShapeError(
+            f"backward: a gradient of shape {tuple(g.shape)} has reached a leaf of shape {leaf._data.shape}; "
+            "the rule of an operation that reads it, or its hook, gives a gradient of another shape than its argument's"
+        )
     if isinstance(g, TensorCore):
         if g._data.dtype != leaf._data.dtype:
             g = g.to(leaf.dtype)  # type: ignore[attr-defined]

@@ -160,6 +160,11 @@ class Registry:
         found = self._parameters.get(name)
         return getattr(self, name) if found is None else found
 
+    def _buffer(self, name: str) -> Any:
+        """The buffer of this name, or what has taken its place: for `forward`, as `_parameter`."""
+        buffers = self._buffers
+        return buffers[name] if name in buffers else getattr(self, name)
+
     def __delattr__(self, name: str) -> None:
         for table in (self._parameters, self._buffers, self._modules):
             if name in table:
