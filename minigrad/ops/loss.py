@@ -56,7 +56,7 @@ class CrossEntropy(Function):
         scale = g / divisor
         d = p * (scale / total)[:, None]
         d.reshape(-1)[places] -= scale
-        return d
+        return d if d.dtype is g.dtype else d.astype(g.dtype)
 
     def composed_dx(g: Any, x: Any, target: Any, divisor: float) -> Any:
         rows = np.ones(len(x), raw(x).dtype) * (g / divisor)
