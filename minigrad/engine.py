@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from heapq import heappop, heappush
 from sys import getrefcount
 from typing import Any
 
@@ -20,7 +22,9 @@ from minigrad.function import Bundle, Function, TensorCore, edge_of, line_of, wr
 from minigrad.hooks import Hooks
 from minigrad.kernels.sums import sum_to
 from minigrad.memory import wrote
+from minigrad.modes import recording
 
+ndarray = np.ndarray  # NumPy's module is slow to look into
 number = operator.attrgetter("number")
 
 FREED = (
@@ -32,30 +36,31 @@ FREED = (
 def walk(
     roots: Sequence[tuple[Any, Any]],
     *,
-    create_graph: bool = False,
     retain_graph: bool = False,
     targets: Iterable[Any] | None = None,
 ) -> dict[Any, Any]:
     """{leaf or target: gradient} of everything that `roots`, pairs of (edge, gradient), were computed from.
 
-    With `targets` only what leads to them is computed. Gradients are arrays, or Tensors with `create_graph`.
+    With `targets` only what leads to them is computed. Gradients are arrays or Tensors, as those of `roots`.
     """
     table: dict[Any, Any] = {}
+    pending: list[Any] = []  # (-number, node) of the nodes in the table, as a heap: the latest comes first
     owned: set[Any] = set()  # where the table holds an array that nobody else has
     for edge, g in roots:
-        table[edge] = table[edge] + g if edge in table else g
-    order = reachable(table)
-    if len(order) > 1:
-        order.sort(key=number, reverse=True)
+        if edge in table:
+            table[edge] = table[edge] + g
+            continue
+        table[edge] = g
+        if not isinstance(edge, TensorCore):
+            heappush(pending, (-edge.number, edge))
     wanted = None if targets is None else set(targets)
-    needed = None if wanted is None else pruned(order, wanted)
+    needed = None if wanted is None else pruned(reachable(table), wanted)
     found: dict[Any, Any] = {}
     anomaly = modes.anomaly.get()
     take = table.pop
-    for n in order:
-        g = take(n, None)
-        if g is None:
-            continue
+    while pending:
+        n = heappop(pending)[1]
+        g = take(n)
         extra = n.extra
         if extra is not None and extra.hooks is not None:
             g = before_node(extra.hooks, g)
@@ -82,11 +87,13 @@ def walk(
                 continue
             if e not in table:
                 table[e] = d
+                if not isinstance(e, TensorCore):
+                    heappush(pending, (-e.number, e))
             elif e in owned:
                 table[e] += d
             else:
                 table[e] = total = table[e] + d
-                if total.__class__ is np.ndarray:
+                if total.__class__ is ndarray:
                     owned.add(e)
     table.update(found)
     return table
@@ -119,7 +126,7 @@ def pruned(order: list[Any], wanted: set[Any]) -> dict[Any, Any]:
     """The edges of each node that lead to something wanted, for the nodes that have such edges."""
     leads = set(wanted)
     edges: dict[Any, Any] = {}
-    for n in reversed(order):
+    for n in sorted(order, key=number):
         kept = [e if e is not None and e in leads else None for e in n.edges]
         if any(e is not None for e in kept):
             edges[n] = kept
@@ -205,12 +212,17 @@ def _unshared() -> int:
 UNSHARED = _unshared()  # what getrefcount says of an array that only one local variable holds
 
 
+@lru_cache
+def one_of(kind: type[np.generic]) -> Any:
+    return kind(1)
+
+
 def seeds(tensors: Sequence[Any], gradients: Sequence[Any], create_graph: bool, name: str) -> list[tuple[Any, Any]]:
     """(edge, gradient) for each result, with ones for scalars. Raises for what cannot be differentiated."""
     if len(tensors) != len(gradients):
         raise RuntimeError(f"{name}: got {len(tensors)} tensors and {len(gradients)} gradients")
     roots = []
-    for t, g in zip(tensors, gradients, strict=True):
+    for t, g in zip(tensors, gradients):  # noqa: B905 (just compared)
         edge = edge_of(t)
         if edge is None:
             raise GraphError(
@@ -223,7 +235,7 @@ def seeds(tensors: Sequence[Any], gradients: Sequence[Any], create_graph: bool, 
                     f"{name}: grad can be implicitly created only for scalar outputs, not for a {describe(t)}; "
                     "reduce it (sum, mean) or pass a gradient of its shape"
                 )
-            one = t._data.dtype.type(1)
+            one = one_of(t._data.dtype.type)
             g = np.full(t._data.shape, one) if t._data.ndim else one
             g = wrap(g) if create_graph else g
         else:
@@ -256,30 +268,25 @@ def backward(
     if targets is not None and None in targets:
         raise GraphError("backward: one of the inputs does not require grad")
     roots = seeds(tensors, gradients, create_graph, "backward")
-    before = modes.recording.get()
-    modes.recording.set(create_graph)
+    before = recording.get()
+    recording.set(create_graph)
     try:
-        table = walk(roots, create_graph=create_graph, retain_graph=keep, targets=targets)
+        table = walk(roots, retain_graph=keep, targets=targets)
         del roots
         while table:
             edge, g = table.popitem()
             if isinstance(edge, TensorCore):
                 if targets is None or edge in targets:
-                    owned = (
-                        g.__class__ is np.ndarray
-                        and getrefcount(g) <= UNSHARED
-                        and g.base is None
-                        and g.flags.writeable
-                    )
+                    owned = getrefcount(g) <= UNSHARED
                     accumulate(edge, g, owned)
             elif targets is not None and edge in targets:
                 accumulate(targets[edge], g, False)
     finally:
-        modes.recording.set(before)
+        recording.set(before)
 
 
 def accumulate(leaf: Any, g: Any, owned: bool) -> None:
-    """Add a gradient to a leaf's `.grad`; an array that nobody else holds becomes it without a copy."""
+    """Add a gradient to a leaf's `.grad`; an array that nobody else holds (`owned`) becomes it without a copy."""
     if leaf._node is None:
         return  # requires_grad was switched off after the graph was made
     hooks = leaf.__dict__.get("hooks")
@@ -289,15 +296,23 @@ def accumulate(leaf: Any, g: Any, owned: bool) -> None:
             if result is not None:
                 g, owned = like(result, g), False
     old = leaf._grad
+    data = leaf._data
+    if g.shape != data.shape:
+        raise ShapeError(
+            f"backward: a gradient of shape {tuple(g.shape)} has reached a leaf of shape {data.shape}; "
+            "the rule of an operation that reads it, or its hook, gives a gradient of another shape than its argument's"
+        )
     if isinstance(g, TensorCore):
-        if g._data.dtype != leaf._data.dtype:
+        if g._data.dtype != data.dtype:
             g = g.to(leaf.dtype)  # type: ignore[attr-defined]
         leaf._grad = g if old is None else old + g
     else:
-        if g.dtype is not leaf._data.dtype and g.dtype != leaf._data.dtype:
-            g, owned = g.astype(leaf._data.dtype), True
+        if g.dtype is not data.dtype and g.dtype != data.dtype:
+            g, owned = g.astype(data.dtype), True
         if old is None:
-            leaf._grad = wrap(g if owned or g.__class__ is not np.ndarray else g.copy())
+            if g.__class__ is ndarray and not (owned and g.base is None and g.flags.writeable):
+                g = g.copy()
+            leaf._grad = wrap(g)
         elif old._node is None:
             buffer = old._buffer()
             np.add(buffer, g, out=buffer)
@@ -325,10 +340,10 @@ def grad(
         if e is None:
             raise GraphError(f"grad: one of the differentiated Tensors does not require grad: {describe(t)}")
     roots = seeds(outputs, gradients, create_graph, "grad")
-    before = modes.recording.get()
-    modes.recording.set(create_graph)
+    before = recording.get()
+    recording.set(create_graph)
     try:
-        table = walk(roots, create_graph=create_graph, retain_graph=keep, targets=edges)
+        table = walk(roots, retain_graph=keep, targets=edges)
         results: list[Any] = []
         for t, e in zip(inputs, edges, strict=True):
             g = table.get(e)
@@ -347,7 +362,7 @@ def grad(
             elif isinstance(g, TensorCore):
                 results.append(g)
             else:
-                results.append(wrap(np.array(g, dtype=t._data.dtype) if g.__class__ is np.ndarray else g))
+                results.append(wrap(np.array(g, dtype=t._data.dtype) if g.__class__ is ndarray else g))
         return tuple(results)
     finally:
-        modes.recording.set(before)
+        recording.set(before)

@@ -19,9 +19,10 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import linecache
 import operator
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
@@ -123,9 +124,13 @@ _outside: set[int] = set()  # ids of the globals of modules that are not minigra
 _inside: set[int] = set()  # and of those that are
 
 
-def user_frame() -> Any:
-    """The frame, outside minigrad, that called the running operation. Only its code and place in it may be kept."""
-    frame: Any = getframe(2)
+def user_frame(frame: Any = None) -> Any:
+    """The frame, outside minigrad, that called the running operation. Only its code and place in it may be kept.
+
+    A frame costs as much to look at as a small array to multiply: `frame` is where to begin, if the caller has one.
+    """
+    if frame is None:
+        frame = getframe(2)
     inside = _inside
     try:
         while True:
@@ -177,11 +182,11 @@ class Function(metaclass=Slotted):
     A subclass may instead define static `forward(ctx, ...)` and `backward(ctx, ...)` as PyTorch's `autograd.Function`.
     """
 
-    __slots__ = ("__weakref__", "at", "code", "edges", "extra", "number", "plan", "saved")
+    __slots__ = ("__weakref__", "added", "at", "code", "edges", "extra", "number", "saved")
     edges: Any  # per differentiable argument: a node, a leaf Tensor, or None
-    saved: Any  # what the rules read, in the order of the class's plan; None when freed
+    saved: Any  # what the rules read, in the order of the class's slots; None when freed
     number: int  # in order of creation
-    plan: Any  # how the general form saves and pulls; of a sum or difference the number that was its other argument
+    added: Any  # of a sum or difference the number that was its other argument
     code: Any  # where the user called an operation that saves something: code object and instruction
     at: int
     extra: Any  # None, or what only few nodes have: an Extra
@@ -201,7 +206,9 @@ class Function(metaclass=Slotted):
     composed: ClassVar[tuple[Any, ...]] = ()  # the rules for higher orders
     keeps: ClassVar[bool] = False  # forward returns (result, kept)
     reads: ClassVar[tuple[tuple[int, ...], ...]] = ()
-    plans: ClassVar[dict[int, Any]]
+    composed_reads: ClassVar[tuple[tuple[int, ...], ...]] = ()
+    slots: ClassVar[tuple[int, ...]] = ()  # of what a node saves, in its order
+    by_rules: ClassVar[Any]  # `pull` as written out from the rules
     forward: ClassVar[Any]
     apply: ClassVar[Any]
     operator: ClassVar[Any]
@@ -225,7 +232,8 @@ class Function(metaclass=Slotted):
         cls.inputs = tuple(i for i, rule in enumerate(cls.rules) if rule is not None)
         cls.reads = tuple(map(cls._reads, cls.rules))
         cls.keeps = any(KEPT in slots for slots in cls.reads)
-        cls.plans = {}
+        cls.composed_reads = tuple(map(cls._reads, cls.composed))
+        cls.slots = tuple(sorted({s for reads in (*cls.reads, *cls.composed_reads) for s in reads}, reverse=True))
         cls.prepare()
         OPERATIONS.append(cls)
 
@@ -266,40 +274,8 @@ class Function(metaclass=Slotted):
 
     def pull(self, g: Any, edges: Any) -> Sequence[Any]:
         """The gradients of the differentiable arguments whose edge is not None, from the gradient of the result."""
-        plan, saved = self.plan, self.saved
-        gradients: list[Any] = [None] * len(edges)
-        if isinstance(g, TensorCore):
-            if self.order == 1:
-                return self.once(g, edges)
-            steps = plan.composed
-            values = [unsaved(self, v, g) for v in saved]
-            if plan.result is not None:
-                values[plan.result] = unsaved_result(self, values[plan.result], g)
-        else:
-            steps = plan.steps
-            values = []
-            for v in saved:
-                if isinstance(v, TensorCore):
-                    alias = v._alias
-                    if alias is not None and alias.version.stamp > self.number:
-                        raise self.modified(alias.version, describe(v))
-                    v = v._data
-                values.append(v)
-            if plan.result is not None:
-                unsaved_result(self, values[plan.result], g)
-        for i, rule, reads in steps:
-            if edges[i] is None:
-                continue
-            if reads is None:
-                d = rule(g)
-            elif reads.__class__ is int:
-                d = rule(g, values[reads])
-            else:
-                d = rule(g, *reads(values))
-            if d.dtype is not g.dtype and d.__class__ is ndarray:
-                d = d.astype(g.dtype)
-            gradients[i] = d
-        return gradients
+        found: Sequence[Any] = type(self).by_rules(self, g, edges)
+        return found
 
     def once(self, g: Any, edges: Any) -> Sequence[Any]:
         """The gradients of an operation that is differentiable once: arrays, behind nodes that raise when walked."""
@@ -463,103 +439,201 @@ def accumulator(leaf: TensorCore) -> AccumulateGrad:
 # -------------------------------------------------------------------- applying an operation
 
 
-class Plan:
-    """For one combination of inputs that need gradients: what to save, and the steps of the backward pass."""
-
-    __slots__ = ("composed", "pick", "result", "shapes", "slots", "steps")
-
-    def __init__(self, cls: type[Function], mask: int) -> None:
-        live = [(k, i) for k, i in enumerate(cls.inputs) if mask >> k & 1]
-        ways = [[(k, rules[i], cls._reads(rules[i])) for k, i in live] for rules in (cls.rules, cls.composed)]
-        self.slots = slots = sorted({slot for way in ways for _, _, reads in way for slot in reads}, reverse=True)
-        self.steps, self.composed = (
-            [(k, rule, picker([slots.index(s) for s in reads])) for k, rule, reads in way] for way in ways
-        )
-        self.result = slots.index(RESULT) if RESULT in slots else None  # where the result is among what is saved
-        # What to save is picked from a row: the arguments, the result, what forward kept, the shapes that are read.
-        self.shapes = [-2 - s for s in slots if KEPT < s < RESULT]
-        count = len(cls.arguments)
-        place = {RESULT: count, KEPT: count + 1} | {-2 - i: count + 2 + k for k, i in enumerate(self.shapes)}
-        places = [place.get(s, s) for s in slots]
-        self.pick: Any = operator.itemgetter(*places) if len(places) > 1 else pick_none
-        if len(places) == 1:
-            self.pick = lambda row, place=places[0]: (row[place],)
-
-    def save(self, args: tuple[Any, ...], data: Any, kept: Any) -> tuple[Any, ...]:
-        picked: tuple[Any, ...] = self.pick((*args, data, kept, *[np.shape(raw(args[i])) for i in self.shapes]))
-        return picked
+def live_slots(cls: Any, edges: Sequence[Any]) -> set[int]:
+    """What the rules read, at any order, of those inputs that have an edge."""
+    ways = zip(cls.inputs, edges, strict=True)
+    return {s for i, edge in ways if edge is not None for s in (*cls.reads[i], *cls.composed_reads[i])}
 
 
-def pick_none(row: Any) -> tuple[Any, ...]:
-    return ()
+def keep(cls: Any, edges: Sequence[Any], args: Sequence[Any], data: Any, kept: Any) -> tuple[Any, ...]:
+    """What a node saves, in the order of the class's slots: None for what no rule will read."""
+    live = live_slots(cls, edges)
+    special = {RESULT: data, KEPT: kept}
+    return tuple(
+        None if s not in live else args[s] if s >= 0 else special[s] if s in special else np.shape(raw(args[-2 - s]))
+        for s in cls.slots
+    )
 
 
-def picker(places: list[int]) -> Any:
-    """How a rule's values are taken from a list: None for none, the place of a single one, else an itemgetter."""
-    return None if not places else places[0] if len(places) == 1 else operator.itemgetter(*places)
+def pull_tensors(node: Any, g: Any, edges: Any) -> Sequence[Any]:
+    """What `pull` gives where the gradient is a Tensor: the rules for higher orders, which record themselves."""
+    if node.order == 1:
+        return node.once(g, edges)  # type: ignore[no-any-return]
+    cls = type(node)
+    values = {
+        s: (unsaved_result if s == RESULT else unsaved)(node, v, g)
+        for s, v in zip(cls.slots, node.saved, strict=True)
+        if v is not None
+    }
+    return [
+        None if edge is None else cls.composed[i](g, *map(values.get, cls.composed_reads[i]))
+        for i, edge in zip(cls.inputs, edges, strict=True)
+    ]
 
 
-def make_apply(cls: type[Function]) -> Callable[..., Any]:
-    """The general `apply`: any number of arguments, arrays and static ones."""
-    forward, inputs, plans, is_view, broadcasts = cls.forward, cls.inputs, cls.plans, cls.is_view, cls.broadcasts
-    meets, keeps = cls.broadcasts or cls.to_float, cls.keeps
-    bits = [1 << inputs.index(i) if i in inputs else 0 for i in range(len(cls.arguments))]
+# The general `apply` and `pull`, written out for the arguments and rules of a class: a loop over them, which is what
+# stood here, costs as much as the NumPy calls of a small layer. x0, x1, ... are the arguments, a0, a1, ... their arrays,
+# e0, e1, ... the edges, and then the gradients, of those that have a rule; s0, s1, ... what was saved.
+WRITTEN = """\
+def make(cls, forward, rules):
+    {rules} = rules
 
-    def apply(*args: Any) -> Any:
-        arrays: list[Any] = []
-        edges: list[Any] = []
-        tensors, mask = False, 0
-        for a, bit in zip(args, bits):  # noqa: B905 (the keyword costs as much as an argument)
-            if isinstance(a, TensorCore):
-                tensors = True
-                arrays.append(a._data)
-                if bit:
-                    edge = a._node
-                    if edge is LEAF or a._alias is not None:
-                        edge = edge_of(a)
-                    edges.append(edge)
-                    if edge is not None:
-                        mask |= bit
-            else:
-                arrays.append(a)
-                if bit:
-                    edges.append(None)
-        if not tensors:
-            if inputs and not any(isinstance(args[i], ARRAYS) for i in inputs):
-                return refuse(cls, args[inputs[0]])
-            return forward(*arrays)[0] if keeps else forward(*arrays)
-        if is_view:
-            arrays[0] = args[0]._buffer()
-        elif meets:
-            wanted = meeting_dtype(cls, arrays)
-            if wanted is not None:
-                return apply(*(cast(a, wanted) if i in inputs else a for i, a in enumerate(args)))
+    def apply({arguments}):
+        {unwrap}
+        if {untouched}:
+            return plain(cls, ({arguments}))
+        {prepare}
         try:
-            data = forward(*arrays)
+            {results} = forward({arrays})
         except (ValueError, TypeError, IndexError) as error:
-            raise complaint(cls, args, error) from error
-        kept = None
-        if keeps:
-            data, kept = data
+            raise complaint(cls, ({arguments}), error) from error
         out = new(_Tensor)
         out._data = data
         out._node = out._grad = out._alias = None
-        if is_view and data.base is not None and (data.base is arrays[0] or data.base is arrays[0].base):
-            _share(out, args[0], cls, args[1:])
-        if mask and is_recording() and data.dtype.kind == "f":
+        {share}
+        if ({needed}) and is_recording() and data.dtype.kind == "f":
             node = out._node = new(cls)
-            node.edges, node.extra, node.number = edges, None, clock()
-            frame = user_frame()
-            node.code, node.at = frame.f_code, frame.f_lasti
-            node.plan = plan = plans.get(mask) or plans.setdefault(mask, Plan(cls, mask))
-            node.saved = plan.save(args, data, kept) if plan.shapes else plan.pick((*args, data, kept))
-            if broadcasts:
-                shapes = [np.shape(arrays[i]) for i in inputs]
-                if any(s != data.shape for s in shapes):
-                    node.extra = Extra(shapes)
+            node.edges = ({edges})
+            node.extra = None
+            node.saved = ({saved})
+            frame = getframe(1)
+            if id(frame.f_globals) not in _outside:
+                frame = user_frame(frame)
+            node.code = frame.f_code
+            node.at = frame.f_lasti
+            node.number = clock()
+            {broadcast}
         return out
 
-    return apply
+    def pull(self, g, edges):
+        if isinstance(g, TensorCore):
+            return pull_tensors(self, g, edges)
+        ({edges}) = edges
+        ({slots}) = self.saved
+        {read}
+        dtype = g.dtype
+        {gradients}
+        return ({edges})
+
+    return apply, pull
+"""
+
+UNWRAP_INPUT = """
+if isinstance({x}, TensorCore):
+    {a} = {x}._data
+    {e} = {x}._node
+    alias = {x}._alias
+    if alias is not None and alias.base is not None:
+        {e} = edge_of({x})
+    elif {e} is LEAF:
+        {e} = {x}
+else:
+    {a} = {x}
+    {e} = None"""
+
+MEET = """
+wanted = meeting_dtype(cls, ({arrays}))
+if wanted is not None:
+    return apply({cast})"""
+
+SHARE = """
+base = data.base
+if base is not None and (base is a0 or base is a0.base):
+    _share(out, x0, cls, ({static}))"""
+
+BROADCAST = """
+if {differ}:
+    node.extra = Extra(({shapes}))"""
+
+READ_ARGUMENT = """
+if isinstance({s}, TensorCore):
+    alias = {s}._alias
+    {s} = {s}._data if alias is None or alias.version.stamp < self.number else unsaved(self, {s}, g)"""
+
+GRADIENT = """
+if {e} is not None:
+    {e} = {rule}({values})
+    if {e}.dtype is not dtype and {e}.__class__ is ndarray:
+        {e} = {e}.astype(dtype)"""
+
+
+def listed(names: Iterable[str]) -> str:
+    return "".join(f"{name}, " for name in names)
+
+
+def written(cls: type[Function]) -> str:
+    """The source of the class's `apply` and `pull`."""
+    count, inputs, slots = range(len(cls.arguments)), cls.inputs, cls.slots
+    readers = {s: [i for i in inputs if s in (*cls.reads[i], *cls.composed_reads[i])] for s in slots}
+
+    def kept(s: int) -> str:
+        value = f"x{s}" if s >= 0 else {RESULT: "data", KEPT: "kept"}.get(s, f"np.shape(a{-2 - s})")
+        some = " or ".join(f"e{i} is not None" for i in readers[s])
+        return value if len(readers[s]) == len(inputs) else f"{value} if {some} else None"
+
+    def read(k: int, s: int) -> str:
+        if s == RESULT:  # read only where somebody shares or wrote the result
+            return f"if self.extra is not None:\n    unsaved_result(self, s{k}, g)"
+        return READ_ARGUMENT.format(s=f"s{k}") if s >= 0 else ""
+
+    def gradient(i: int) -> str:
+        values = ", ".join(["g", *(f"s{slots.index(s)}" for s in cls.reads[i])])
+        return GRADIENT.format(e=f"e{i}", rule=f"rule{i}", values=values)
+
+    arrays = listed(f"a{i}" for i in count)
+    meet = MEET.format(arrays=arrays, cast=listed(f"cast(x{i}, wanted)" if i in inputs else f"x{i}" for i in count))
+    parts = {
+        "rules": listed(f"rule{i}" for i in count),
+        "arguments": listed(f"x{i}" for i in count),
+        "arrays": arrays,
+        "unwrap": "\n".join(
+            UNWRAP_INPUT.format(x=f"x{i}", a=f"a{i}", e=f"e{i}")
+            if i in inputs
+            else f"a{i} = x{i}._data if isinstance(x{i}, TensorCore) else x{i}"
+            for i in count
+        ),
+        "untouched": " and ".join(f"a{i} is x{i}" for i in count),
+        "prepare": "a0 = x0._buffer()" if cls.is_view else meet if cls.broadcasts or cls.to_float else "",
+        "results": "data, kept" if cls.keeps else "data",
+        "share": SHARE.format(static=listed(f"x{i}" for i in count[1:])) if cls.is_view else "",
+        "needed": " or ".join(f"e{i} is not None" for i in inputs) or "False",
+        "edges": listed(f"e{i}" for i in inputs),
+        "saved": listed(map(kept, slots)),
+        "slots": listed(f"s{k}" for k in range(len(slots))),
+        "broadcast": BROADCAST.format(
+            differ=" or ".join(f"np.shape(a{i}) != data.shape" for i in inputs) or "False",
+            shapes=listed(f"np.shape(a{i})" for i in inputs),
+        )
+        if cls.broadcasts
+        else "",
+        "read": "\n".join(read(k, s) for k, s in enumerate(slots)),
+        "gradients": "\n".join(map(gradient, inputs)),
+    }
+    lines = []
+    for line in WRITTEN.splitlines():
+        indent = line[: len(line) - len(line.lstrip())]
+        lines += [indent + part for part in line.lstrip().format(**parts).split("\n") if part]
+    return "\n".join(lines)
+
+
+def make_apply(cls: Any) -> Callable[..., Any]:
+    """The general `apply`, and with it `pull`: any number of arguments, arrays and static ones."""
+    source, name = written(cls), f"<{cls.__module__}.{cls.__qualname__}.apply>"
+    made: dict[str, Any] = {}
+    exec(compile(source, name, "exec"), globals(), made)
+    linecache.cache[name] = len(source), None, source.splitlines(True), name  # so that tracebacks show its lines
+    apply, cls.by_rules = made["make"](cls, cls.forward, cls.rules)
+    apply.__defaults__ = cls.forward.__defaults__ if inspect.isfunction(cls.forward) else None
+    if "pull" not in cls.__dict__:
+        cls.pull = cls.by_rules
+    return apply  # type: ignore[no-any-return]
+
+
+def plain(cls: type[Function], args: Sequence[Any]) -> Any:
+    """The operation on arrays alone, where there is nothing to record."""
+    if cls.inputs and not any(isinstance(args[i], ARRAYS) for i in cls.inputs):
+        return refuse(cls, args[cls.inputs[0]])
+    return cls.forward(*args)[0] if cls.keeps else cls.forward(*args)
 
 
 class Unary(Function):
@@ -591,6 +665,7 @@ def make_unary(cls: Any) -> Callable[[Any], Any]:
     if rule is None or cls.order == 1 or not set(reads) <= {0, -1}:
         return make_apply(cls)
     keeps_x, keeps_out = 0 in reads, -1 in reads
+    cls.slots = (0, RESULT)
 
     def apply(x: Any) -> Any:
         if not isinstance(x, TensorCore):
@@ -617,7 +692,7 @@ def make_unary(cls: Any) -> Callable[[Any], Any]:
                 node.saved = x if keeps_x else None, data if keeps_out else None
                 frame = getframe(1)
                 if id(frame.f_globals) not in _outside:
-                    frame = user_frame()
+                    frame = user_frame(frame)
                 node.code = frame.f_code
                 node.at = frame.f_lasti
             else:
@@ -649,6 +724,7 @@ def make_binary(cls: Any, refuse: Callable[[Any, Any], Any]) -> Callable[[Any, A
     if dx is None or dy is None or cls.order == 1 or not set(reads_x) | set(reads_y) <= {0, 1, -1}:
         return make_apply(cls)
     keeps = bool(reads_x or reads_y)
+    cls.slots = (0, 1, RESULT)
     dx_keeps_x, dx_keeps_y, dx_keeps_out = 0 in reads_x, 1 in reads_x, -1 in reads_x
     dy_keeps_x, dy_keeps_y, dy_keeps_out = 0 in reads_y, 1 in reads_y, -1 in reads_y
 
@@ -711,15 +787,15 @@ def make_binary(cls: Any, refuse: Callable[[Any, Any], Any]) -> Callable[[Any, A
                 )
                 frame = getframe(1)
                 if id(frame.f_globals) not in _outside:
-                    frame = user_frame()
+                    frame = user_frame(frame)
                 node.code = frame.f_code
                 node.at = frame.f_lasti
             else:
                 node.saved = ()
                 if ey is None:  # no rule reads the number that was added, but pictures show it
-                    node.plan = y if y.__class__ is float or y.__class__ is int else None
+                    node.added = y if y.__class__ is float or y.__class__ is int else None
                 elif ex is None:
-                    node.plan = x if x.__class__ is float or x.__class__ is int else None
+                    node.added = x if x.__class__ is float or x.__class__ is int else None
             if kind is ndarray:
                 shape = data.shape
                 if (ex is not None and a.shape != shape) or (ey is not None and b.shape != shape):
@@ -865,12 +941,10 @@ def make_several(cls: type[Function]) -> Callable[..., Any]:
 
 def record(cls: type[Function], args: Sequence[Any], edges: Sequence[Any], data: Any) -> Function | None:
     """A node for an application whose result `data` is already computed (in-place operations); None if none is needed."""
-    mask = sum(1 << k for k, e in enumerate(edges) if e is not None)
-    if not mask or not is_recording():
+    if not is_recording() or all(e is None for e in edges):
         return None
-    node = created(cls, list(edges))
-    node.plan = plan = cls.plans.get(mask) or cls.plans.setdefault(mask, Plan(cls, mask))
-    node.saved = plan.save(args, data, None)
+    node = created(cls, edges)
+    node.saved = keep(cls, edges, args, data, None)
     return node  # type: ignore[no-any-return]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import traceback
 from typing import Any
 
 import numpy as np
@@ -294,3 +295,53 @@ def test_a_freed_graph_says_so() -> None:
     out.backward()
     with pytest.raises(GraphError, match="second time.*retain_graph=True"):
         out.backward()
+
+
+# -------------------------------------------------------------------- what is written out for a class
+
+
+class Scale(Function):
+    """x * factor, the factor being 2 unless given."""
+
+    symbol, domain = "scale", (Reals(), OneOf(2.0, 3.0))
+
+    def forward(x: Any, factor: float = 2.0) -> Any:
+        return x * factor
+
+    def oracle(x: Any, factor: float) -> Any:
+        return x * factor
+
+    def dx(g: Any, factor: float) -> Any:
+        return g * factor
+
+
+def test_an_argument_left_out_has_its_default_in_the_rules_too() -> None:
+    check_operation(Scale)
+    x = leaf(1.0, 3.0)
+    y = Scale.apply(x)
+    (g,) = minigrad.autograd.grad(y.sum(), x)
+    assert y.tolist() == [2.0, 6.0] and g.tolist() == [2.0, 2.0]
+
+
+def test_a_traceback_shows_the_line_that_called_forward() -> None:
+    class Broken(Function):
+        def forward(x: Any) -> Any:
+            raise KeyError("inside")
+
+    with pytest.raises(KeyError) as caught:
+        Broken.apply(leaf(1.0))
+    assert "data = forward(a0" in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_rule_that_gives_another_shape_is_noticed_at_the_leaf() -> None:
+    class Wrong(Function):
+        def forward(x: Any) -> Any:
+            return x * 2
+
+        def dx(g: Any) -> Any:
+            return g[:1]
+
+    x = leaf(1.0, 2.0)
+    with pytest.raises(ShapeError, match=r"gradient of shape \(1,\) has reached a leaf of shape \(2,\)"):
+        Wrong.apply(x).sum().backward()
+    assert x.grad is None

@@ -55,7 +55,7 @@ class CrossEntropyLoss(WeightedLoss):
         return functional.cross_entropy(
             input,
             target,
-            weight=self.weight,
+            weight=self._buffer("weight"),
             ignore_index=self.ignore_index,
             reduction=self.reduction,
             label_smoothing=self.label_smoothing,
@@ -78,7 +78,7 @@ class NLLLoss(WeightedLoss):
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return functional.nll_loss(
-            input, target, weight=self.weight, ignore_index=self.ignore_index, reduction=self.reduction
+            input, target, weight=self._buffer("weight"), ignore_index=self.ignore_index, reduction=self.reduction
         )
 
 
@@ -100,7 +100,7 @@ class BCELoss(WeightedLoss):
     """Binary cross entropy of probabilities in [0, 1]; `weight` broadcasts against them."""
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return functional.binary_cross_entropy(input, target, weight=self.weight, reduction=self.reduction)
+        return functional.binary_cross_entropy(input, target, weight=self._buffer("weight"), reduction=self.reduction)
 
 
 class BCEWithLogitsLoss(WeightedLoss):
@@ -121,5 +121,5 @@ class BCEWithLogitsLoss(WeightedLoss):
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return functional.binary_cross_entropy_with_logits(
-            input, target, self.weight, reduction=self.reduction, pos_weight=self.pos_weight
+            input, target, self._buffer("weight"), reduction=self.reduction, pos_weight=self._buffer("pos_weight")
         )

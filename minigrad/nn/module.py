@@ -74,7 +74,7 @@ class Module(Registry):
 
     def __call__(self: HasForward[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         if self._hooks is None:
-            return self.forward(*args, **kwargs)
+            return self.forward(*args, **kwargs) if kwargs else self.forward(*args)  # type: ignore[call-arg]
         found: R = call_with_hooks(self, self._hooks, args, kwargs)  # type: ignore[arg-type]
         return found
 

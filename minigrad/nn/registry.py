@@ -155,10 +155,17 @@ class Registry:
                 return found
         raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
-    def _parameter(self, name: str) -> Any:
-        """The parameter of this name, or what has taken its place, at a fifth of an attribute's cost: for `forward`."""
-        found = self._parameters.get(name)
-        return getattr(self, name) if found is None else found
+    def _weight_and_bias(self) -> Any:
+        """Both, be they parameters or what has taken their place, at a fifth of two attributes' cost: for `forward`."""
+        parameters = self._parameters
+        if "weight" in parameters and "bias" in parameters:
+            return parameters["weight"], parameters["bias"]
+        return self.weight, self.bias
+
+    def _buffer(self, name: str) -> Any:
+        """The buffer of this name, or what has taken its place: for `forward`, as `_weight_and_bias`."""
+        buffers = self._buffers
+        return buffers[name] if name in buffers else getattr(self, name)
 
     def __delattr__(self, name: str) -> None:
         for table in (self._parameters, self._buffers, self._modules):

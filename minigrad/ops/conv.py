@@ -129,7 +129,7 @@ class Convolution(Function):
         """All gradients in one pass over the images, where those of input and weight are wanted as arrays."""
         if isinstance(g, TensorCore) or edges[0] is None or edges[1] is None:
             return super().pull(g, edges)
-        saved = dict(zip(self.plan.slots, self.saved, strict=True))
+        saved = dict(zip(self.slots, self.saved, strict=True))
         x, weight = unsaved(self, saved[0], g), unsaved(self, saved[1], g)
         return kernel.gradients(g, x, weight, saved[3], biased=edges[2] is not None)
 

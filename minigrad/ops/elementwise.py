@@ -526,7 +526,8 @@ def round(input: Tensor, *, decimals: int = 0) -> Tensor:
 
 
 def _no_booleans(name: str, x: Any) -> None:
-    only_tensors(name, x)
+    if not isinstance(x, TensorCore):
+        only_tensors(name, x)
     if x._data.dtype.kind == "b":
         raise DtypeError(f"{name}: not implemented for booleans, got {describe(x)}; convert with .float()")
 

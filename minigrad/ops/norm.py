@@ -97,7 +97,7 @@ class BatchNorm(Function):
         try:
             return super().pull(g, edges)
         finally:
-            self.saved[self.plan.slots.index(KEPT)].forget()
+            self.saved[self.slots.index(KEPT)].forget()
 
 
 def _normal(x: Any, eps: float) -> Any:

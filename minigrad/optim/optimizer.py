@@ -18,6 +18,7 @@ from minigrad.modes import enable_grad
 from minigrad.nn.parameter import clear_grad
 from minigrad.tensor import Tensor, tensor, wrap
 
+ndarray = np.ndarray  # NumPy's module is slow to look into
 Array: TypeAlias = "np.ndarray[Any, Any]"
 Group: TypeAlias = dict[str, Any]
 Parameters: TypeAlias = "Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]"
@@ -130,13 +131,17 @@ class Optimizer:
             decay = 0.0
         frame = user_frame()
         code, at = frame.f_code, frame.f_lasti
+        known = self._scratch
         for p in group["params"]:
-            if p._grad is None:
+            grad = p._grad
+            if grad is None:
                 continue
-            array, grad = p._data, p._grad._data
-            if array.__class__ is not np.ndarray:
+            array, grad = p._data, grad._data
+            if array.__class__ is not ndarray:
                 array = p._buffer()
-            work = self.scratch(array)
+            work = known.get((array.shape, array.dtype, ""))
+            if work is None:
+                work, known = self.scratch(array), self._scratch
             if maximize:
                 grad = np.negative(grad, out=self.scratch(array, "gradient"))
             if decay:
@@ -147,7 +152,7 @@ class Optimizer:
 
     def scratch(self, like: Array, purpose: str = "") -> Array:
         """An array of this shape and dtype to write into: the same memory for all parameters, so that it stays cached."""
-        key = like.shape, like.dtype.char, purpose
+        key = like.shape, like.dtype, purpose
         found = self._scratch.get(key)
         if found is None:
             whole = self._scratch.get(key[1:])

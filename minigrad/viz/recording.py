@@ -28,16 +28,7 @@ NOTHING = Kept({}, [], None)
 _kept: weakref.WeakKeyDictionary[Function, Kept] = weakref.WeakKeyDictionary()
 
 
-def _inner_codes(*makers: Any) -> set[Any]:
-    """The code of the `apply` functions that these make."""
-    return {c for maker in makers for c in maker.__code__.co_consts if getattr(c, "co_name", "") == "apply"}
-
-
 _custom = CustomFunction.apply.__func__.__code__  # type: ignore[attr-defined]
-_several = _inner_codes(function.make_several)
-_applies = _several | _inner_codes(
-    function.make_apply, function.make_unary, function.make_binary, function.make_variadic
-)
 
 
 def recorded(n: Function) -> Kept:
@@ -70,19 +61,21 @@ def listening(hear: Callable[[Function, Sequence[Any], Sequence[Any]], None]) ->
 
     def profile(frame: FrameType, event: str, result: Any) -> None:
         code = frame.f_code
-        if event != "return" or result is None or code not in _applies and code is not _custom:
+        if event != "return" or result is None or code.co_name != "apply":
+            return
+        if frame.f_globals is not function.__dict__ and code is not _custom:
             return
         given = frame.f_locals
         if isinstance(result, (tuple, list)):
             node = next((t._node for t in result if isinstance(getattr(t, "_node", None), Output)), None)
             if node is not None:
-                arguments = (given["x"], *given["static"]) if code in _several else given["args"]
+                arguments = given["args"] if "args" in given else (given["x"], *given["static"])
                 hear(node.edges[0], arguments, [raw(t) for t in result])
             return
         node = getattr(result, "_node", None)
         if isinstance(node, Function) and not (seen and seen[-1] is node):  # a cast calls apply again
             seen[:] = [node]
-            arguments = given["args"] if "args" in given else [given[k] for k in ("x", "y") if k in given]
+            arguments = given["args"] if "args" in given else [given[k] for k in code.co_varnames[: code.co_argcount]]
             hear(node, arguments, [result._data])
 
     seen: list[Any] = []

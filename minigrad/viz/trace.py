@@ -10,7 +10,6 @@ is kept from the start.
 
 from __future__ import annotations
 
-import functools
 import operator
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -20,7 +19,22 @@ import numpy as np
 from minigrad import modes
 from minigrad.engine import reachable
 from minigrad.errors import GraphError, describe
-from minigrad.function import RESULT, Bundle, Function, Output, Plan, Several, TensorCore, Variadic, edge_of, new, raw
+from minigrad.function import (
+    RESULT,
+    Binary,
+    Bundle,
+    Function,
+    Output,
+    Several,
+    TensorCore,
+    Unary,
+    Variadic,
+    edge_of,
+    keep,
+    live_slots,
+    new,
+    raw,
+)
 from minigrad.kernels.sums import sum_to
 from minigrad.viz.form import DATA_LIMIT
 from minigrad.viz.recording import recorded
@@ -84,33 +98,16 @@ def kept_by(n: Function) -> dict[int, Any]:
     if not saved:
         return {}
     slots: dict[int, Any] = {}
-    plan = getattr(n, "plan", None)
     if isinstance(n, Variadic):
         fixed = len(n.arguments) - 1
         for slot, (entry, is_inputs) in zip(n.reads[-1], saved, strict=True):
             slots.update({fixed + i: v for i, v in enumerate(entry)} if is_inputs else {slot: entry})
     elif isinstance(n, Several):
         slots.update(zip(n.reads[0], saved[2], strict=True))
-    elif isinstance(plan, Plan):
-        slots.update(
-            (slot, v) for slot, v in zip(slots_of(plan, len(n.arguments)), saved, strict=True) if slot is not None
-        )
-    elif n.arguments:  # the straight-line forms: every argument, then the result; None for what no rule needed
-        slots.update({i: v for i, v in enumerate(saved[:-1]) if v is not None})
-        if saved[-1] is not None:
-            slots[RESULT] = saved[-1]
+    elif n.slots:
+        live = live_slots(n, n.edges)
+        slots.update((slot, v) for slot, v in zip(n.slots, saved, strict=False) if slot in live)
     return {slot: v for slot, v in slots.items() if slot >= RESULT}
-
-
-class Slot(int):
-    """Stands for an argument (0, 1, ...) or the result (-1)."""
-
-
-@functools.cache
-def slots_of(plan: Plan, arguments: int) -> list[int | None]:
-    """What a plan saves, in order, found by letting it save; None for shapes and for what forward kept."""
-    saved = plan.save(tuple(map(Slot, range(arguments))), Slot(RESULT), None)
-    return [v if isinstance(v, Slot) else None for v in saved]
 
 
 def inputs_of(n: Function) -> Sequence[int]:
@@ -175,7 +172,7 @@ def find_kept(found: Trace, n: Function) -> None:
                 found.values.setdefault(n, v)
         elif not (isinstance(v, TensorCore) and written_since(v, n.number)):
             known.setdefault(slot, v)
-    added = getattr(n, "plan", None)
+    added = getattr(n, "added", None)
     for e, i in zip(n.edges, inputs_of(n), strict=False):
         if e is None and isinstance(added, (int, float)):
             known.setdefault(i, added)
@@ -265,21 +262,16 @@ def rebuilt(found: Trace, n: Function) -> Function | None:
     """A stand-in for a freed node, with what it had saved computed again; None if that is not known any more."""
     node: Any = new(type(n))
     node.edges, node.number, node.extra = n.edges, n.number, None
-    plan = getattr(n, "plan", None)
-    if plan is not None:
-        node.plan = plan
     node.saved = recorded(n).saved
     if node.saved is not None:
         return node  # type: ignore[no-any-return]
     arguments = all_arguments(found, n)
     if arguments is None or isinstance(n, (Variadic, Several)):
         return None
-    if isinstance(plan, Plan):
+    if isinstance(n, (Unary, Binary)) and n in found.values:
+        data, kept = found.values[n], None
+    else:
         result = type(n).forward(*arguments)
         data, kept = result if n.keeps else (result, None)
-        node.saved = plan.save(tuple(arguments), found.values.get(n, data), kept)
-    elif n in found.values:
-        node.saved = (*arguments, found.values[n])
-    else:
-        return None
+    node.saved = keep(type(n), n.edges, arguments, found.values.get(n, data), kept)
     return node  # type: ignore[no-any-return]

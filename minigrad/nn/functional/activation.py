@@ -11,13 +11,14 @@ import numpy as np
 from minigrad.dtypes import dtype as Dtype
 from minigrad.errors import DtypeError, ShapeError, describe
 from minigrad.memory import inplace as in_place
+from minigrad.ops import elementwise
 from minigrad.ops.activation import Elu, Erf, Hardswish, Hardtanh, Silu, Softplus
 from minigrad.tensor import Tensor, wrap
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """max(0, x), element by element; derivative 0 at 0. Book 5.5.1."""
-    return input.relu_() if inplace else input.relu()
+    return input.relu_() if inplace else elementwise.relu(input)
 
 
 def relu_(input: Tensor) -> Tensor:

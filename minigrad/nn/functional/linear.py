@@ -14,10 +14,13 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     DtypeError if input and weight differ in dtype.
     """
     x, w = input._data, weight._data
-    if w.ndim == 2 and x.ndim and x.dtype is w.dtype:  # what every layer asks for, before the rarer forms
-        if bias is None or bias._data.dtype is w.dtype and bias._data.shape == w.shape[:1]:
+    kind = x.dtype
+    if w.ndim == 2 and w.dtype is kind and (bias is None or bias._data.dtype is kind):
+        try:  # what every layer asks for, before the rarer forms
             found: Tensor = Linear.apply(input, weight, bias)
             return found
+        except ShapeError:
+            pass  # the forms below know why
     b = None if bias is None else bias._data
     if x.dtype != w.dtype or b is not None and b.dtype != x.dtype:
         operands = ", ".join(describe(t) for t in (input, weight, bias) if t is not None)
