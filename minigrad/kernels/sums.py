@@ -40,7 +40,7 @@ def repeated(g: Any, shape: Shape) -> Any:
 
 def sum_rows(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """x.sum(0) of a matrix. As a product with ones it is up to 20 times faster on tall matrices (65536x16)."""
-    if x.dtype == np.float32 or x.dtype == np.float64:
+    if x.dtype.char in "fd":  # comparing dtypes would take as long as adding up a small matrix
         product: np.ndarray[Any, Any] = ones(len(x), x.dtype).dot(x)  # half the fixed cost of @
         return product
     summed: np.ndarray[Any, Any] = x.sum(0, dtype=np.float32).astype(x.dtype) if x.dtype == np.float16 else x.sum(0)
