@@ -617,16 +617,32 @@ def written(cls: type[Function]) -> str:
 
 
 def make_apply(cls: Any) -> Callable[..., Any]:
-    """The general `apply`, and with it `pull`: any number of arguments, arrays and static ones."""
+    """The general `apply`: written out when the operation is first used, as compiling all would take 0.1 s of the import."""
+
+    def first(*args: Any) -> Any:
+        if cls.apply is first:
+            write_out(cls)
+        return cls.apply(*args)
+
+    def first_pull(node: Any, g: Any, edges: Any) -> Any:
+        write_out(cls)
+        return cls.by_rules(node, g, edges)
+
+    cls.by_rules = first_pull
+    return first
+
+
+def write_out(cls: Any) -> None:
+    """Give the class its `apply` and `pull`, for any number of arguments, arrays and static ones."""
     source, name = written(cls), f"<{cls.__module__}.{cls.__qualname__}.apply>"
     made: dict[str, Any] = {}
     exec(compile(source, name, "exec"), globals(), made)
     linecache.cache[name] = len(source), None, source.splitlines(True), name  # so that tracebacks show its lines
     apply, cls.by_rules = made["make"](cls, cls.forward, cls.rules)
     apply.__defaults__ = cls.forward.__defaults__ if inspect.isfunction(cls.forward) else None
+    cls.apply = staticmethod(apply)
     if "pull" not in cls.__dict__:
         cls.pull = cls.by_rules
-    return apply  # type: ignore[no-any-return]
 
 
 def plain(cls: type[Function], args: Sequence[Any]) -> Any:
