@@ -30,8 +30,7 @@ class Frame:
 
     def __init__(self, images: Array, window: Shape, size: Shape, geometry: Geometry, border: Any) -> None:
         self.images, self.border = images, border
-        spans = geometry.spans(window)
-        self.needed = tuple((o - 1) * s + f for o, s, f in zip(size, geometry.stride, spans, strict=True))
+        self.needed = geometry.reach(window, size)
         self.inner = tuple(
             slice(p, min(p + n, m)) for p, n, m in zip(geometry.padding, images.shape[1:-1], self.needed, strict=True)
         )

@@ -177,8 +177,9 @@ if hasattr(os, "register_at_fork"):
 def split(count: int, work: Callable[[int, int], Any], least: int = 1) -> list[Any]:
     """[work(first, last)] for [0, count) cut into pieces, none smaller than `least`, done by as many threads as BLAS has.
 
-    A kernel that runs meanwhile in another thread of the user's does with the threads that are left. Inside a piece everything stays in its thread, so that nested calls cannot wait for each other. An error in a piece
-    is raised when all threads have ended.
+    A kernel that runs meanwhile in another thread of the user's does with the threads that are left. Inside a piece
+    everything stays in its thread, so that nested calls cannot wait for each other. An error in a piece is raised when
+    all threads have ended.
     """
     most = count // max(1, least)
     threads = min(blas.threads(), most)

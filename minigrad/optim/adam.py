@@ -113,12 +113,11 @@ class Adam(Optimizer):
             if shrink != 1:
                 multiply(array, scalar(shrink, dtype), array)
             mean, square = state["exp_avg"]._buffer(), state["exp_avg_sq"]._buffer()
-            if group["amsgrad"]:
-                in_parts(partial(move, numbers), array, grad, work, mean, square, state["max_exp_avg_sq"]._buffer())
-            elif array.size < LARGE:
-                move(numbers, array, grad, work, mean, square)
+            moments = (mean, square, state["max_exp_avg_sq"]._buffer()) if group["amsgrad"] else (mean, square)
+            if array.size < LARGE:  # asked here too: in_parts would cost a small parameter 2 us
+                move(numbers, array, grad, work, *moments)
             else:
-                in_parts(partial(move, numbers), array, grad, work, mean, square)
+                in_parts(partial(move, numbers), array, grad, work, *moments)
 
     def _begin(self, p: Any, array: Any, group: Group) -> dict[str, Any]:
         state = self.state[p]
