@@ -20,6 +20,7 @@ from minigrad import modes
 from minigrad.errors import GraphError, ShapeError, describe
 from minigrad.function import Bundle, Function, TensorCore, edge_of, line_of, wrap
 from minigrad.hooks import Hooks
+from minigrad.kernels.images import Deferred
 from minigrad.kernels.sums import sum_to
 from minigrad.memory import wrote
 from minigrad.modes import recording
@@ -154,6 +155,8 @@ def like(result: Any, g: Any) -> Any:
 
 
 def before_node(hooks: Hooks, g: Any) -> Any:
+    if isinstance(g, Deferred):
+        g = g.array()
     if not isinstance(g, Bundle):
         for hook in list(hooks.tensor.values()):
             result = hook(as_tensor(g))

@@ -23,6 +23,7 @@ import linecache
 import operator
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from sys import getrefcount
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
@@ -199,6 +200,7 @@ class Function(metaclass=Slotted):
     broadcasts: ClassVar[bool] = False  # array arguments broadcast: the engine sums gradients back
     to_float: ClassVar[bool] = False  # integers are first made the default dtype
     refuses_bool: ClassVar[Any] = None  # all: raise if every argument is boolean; any: if one is
+    reads_deferred: ClassVar[bool] = False  # pull takes a gradient that is computed while it is read: `Deferred`
     order: ClassVar[int | None] = None  # 1: once differentiable, order 2 raises
     arguments: ClassVar[tuple[str, ...]] = ()
     inputs: ClassVar[tuple[int, ...]] = ()
@@ -336,6 +338,26 @@ def unsaved(node: Function, v: Any, g: Any) -> Any:
             raise node.modified(alias.version, describe(v))
         return v if isinstance(g, TensorCore) else v._data
     return v
+
+
+def references(edges: Sequence[Any]) -> int:
+    """How many references there are to the first node of these edges, theirs and this call's included."""
+    return getrefcount(edges[0])
+
+
+ONCE = references((object(),))
+
+
+def may_defer(edges: Sequence[Any], saved: Any = None) -> bool:
+    """Whether the only one of these edges may be handed a gradient that is computed while it is read (`Deferred`).
+
+    Its node must know how, and nothing else may see or add to the gradient: no hook, no other reader of its result. That
+    shows in the number of references to the node; `saved` is the result if the caller saved it, which refers to it too.
+    """
+    if references(edges) > ONCE + (saved is not None and saved._node is edges[0]):
+        return False
+    node = edges[0]
+    return isinstance(node, Function) and node.reads_deferred and node.extra is None and not modes.anomaly.get()
 
 
 def unsaved_result(node: Function, v: Any, g: Any) -> Any:
@@ -729,7 +751,9 @@ def make_unary(cls: Any) -> Callable[[Any], Any]:
             out = unsaved_result(self, out, g)
         return (rule(g, *[x if s == 0 else out for s in reads]),)
 
-    cls.pull = pull_saved if reads else pull
+    cls.by_rules = pull_saved if reads else pull
+    if "pull" not in cls.__dict__:
+        cls.pull = cls.by_rules
     return apply
 
 

@@ -3,6 +3,7 @@
 grad mode       whether operations record themselves (`no_grad`, `enable_grad`, `set_grad_enabled`, `inference_mode`)
 anomaly mode    whether every node keeps the user's line and gradients are searched for NaN (`autograd.detect_anomaly`)
 strict sizes    whether convolutions and pools whose stride does not divide raise (`nn.functional.strict_sizes`)
+fusing          whether two layers may be computed in one pass where nobody looks between them; not under `viz.record()`
 The default dtype (`dtypes`) and the random generator (`random`) are the only other modes.
 """
 
@@ -21,6 +22,7 @@ anomaly: ContextVar[bool] = ContextVar("anomaly", default=False)
 inference: ContextVar[bool] = ContextVar("inference", default=False)
 asked: ContextVar[bool] = ContextVar("asked", default=True)  # grad mode as set: inference mode never records
 strict: ContextVar[bool] = ContextVar("strict", default=False)
+fusing: ContextVar[bool] = ContextVar("fusing", default=True)
 
 
 class Mode:

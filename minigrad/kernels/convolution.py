@@ -15,83 +15,47 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
+from minigrad.kernels.columns import Padded, blocks, in_strips
+from minigrad.kernels.elementwise import zeros
+from minigrad.kernels.images import Array, Deferred, Geometry, Shape, channels_first, channels_last, precise
 from minigrad.kernels.sums import sum_channels, sum_rows
 from minigrad.kernels.threads import split
 
-Array = np.ndarray[Any, Any]
-Shape = tuple[int, ...]
-
-BLOCK = 3 << 19  # bytes of columns at a time
 SMALL = 1 << 16  # multiplications below which a second thread costs more than it saves
 
 
-class Geometry(NamedTuple):
-    """How a window moves over an image: one entry per dimension each, and the groups that channels are cut into.
-
-    A padding below 0, which only these kernels use, leaves out the first rows.
-    """
-
-    stride: Shape
-    padding: Shape
-    dilation: Shape
-    groups: int = 1
-
-    def spans(self, window: Shape) -> Shape:
-        """How far the window reaches, dilation included."""
-        return tuple(d * (f - 1) + 1 for f, d in zip(window, self.dilation, strict=True))
-
-    def reach(self, window: Shape, size: Shape) -> Shape:
-        """How much of a padded image a window at `size` places sees."""
-        return tuple((o - 1) * s + f for o, s, f in zip(size, self.stride, self.spans(window), strict=True))
-
-    def output(self, size: Shape, window: Shape) -> Shape:
-        """The size of the result: floor((H + 2 P - FH) / S) + 1 for each dimension."""
-        return tuple(
-            (n + 2 * p - f) // s + 1
-            for n, p, f, s in zip(size, self.padding, self.spans(window), self.stride, strict=True)
-        )
-
-
-def channels_last(x: Array) -> Array:
-    """The (N, *size, C) view of a logical (N, C, *size)."""
-    return x.transpose(0, *range(2, x.ndim), 1)
-
-
-def channels_first(x: Array) -> Array:
-    """The logical (N, C, *size) view of (N, *size, C)."""
-    return x.transpose(0, x.ndim - 1, *range(1, x.ndim - 1))
-
-
-def convolve(x: Array, weight: Array, bias: Array | None, geometry: Geometry) -> Array:
-    """Correlation of x (N, C, *size) with weight (K, C / groups, *window), plus bias (K,)."""
+def convolve(x: Array, weight: Array, bias: Array | None, geometry: Geometry, rectified: bool = False) -> Array:
+    """Correlation of x (N, C, *size) with weight (K, C / groups, *window), plus bias (K,); its ReLU if `rectified`."""
     size, dtype = geometry.output(x.shape[2:], weight.shape[2:]), x.dtype
     x, weight, bias = precise(x), precise(weight), None if bias is None else precise(bias)
     out = np.empty((len(x), *size, len(weight)), x.dtype)
     if not out.size or not weight.size:
-        out[...] = 0 if bias is None else bias
+        out[...] = 0 if bias is None else np.maximum(bias, 0) if rectified else bias
         return channels_first(out.astype(dtype, copy=False))
-    split(len(x), correlation(out, channels_last(x), weight, bias, geometry), least_images(out, weight))
+    split(len(x), correlation(out, channels_last(x), weight, bias, geometry, rectified), least(out, weight))
     return channels_first(out.astype(dtype, copy=False))
 
 
 def correlation(
-    out: Array, images: Array, weight: Array, bias: Array | None, geometry: Geometry
+    out: Array, images: Array, weight: Array, bias: Array | None, geometry: Geometry, rectified: bool = False
 ) -> Callable[[int, int], None]:
     """What computes images first to last of out (N, *size, K), all channels-last."""
     if is_depthwise(weight, geometry):
-        return partial(convolve_channels, out, images, weight, bias, geometry)
+        return partial(convolve_channels, out, images, weight, bias, geometry, rectified)
     window, size = weight.shape[2:], out.shape[1:-1]
     matrices = by_group(weight, geometry.groups)
     line = None if bias is None else np.tile(bias, size[-1])  # rows of a few hundred elements add faster
+    row = zeros((size[-1] * len(weight),), out.dtype) if rectified else None
 
     def part(first: int, last: int) -> None:
-        for place, columns in blocks(images, window, size, geometry, first, last):
+        for place, columns, _ in blocks(images, window, size, geometry, first, last):
             multiply(columns, matrices, out[place])
+            lines = out[place].reshape(-1, size[-1] * len(weight))
             if line is not None:
-                lines = out[place].reshape(-1, len(line))
                 lines += line
+            if row is not None:
+                np.maximum(lines, row, out=lines)
 
     return part
 
@@ -106,6 +70,12 @@ class Phase(NamedTuple):
     size: Shape  # how many they are
     taps: tuple[Any, ...]  # of theirs in (K, C / groups, *window)
     geometry: Geometry  # how the turned taps move over the convolution's result
+
+    def sees_all(self, upstream: Array | Deferred, weight: Array) -> bool:
+        """Whether `blocks` of the convolution's result (N, *size, K) are whole images, of which no row is left out."""
+        window = weight[self.taps].shape[2:]
+        reach = zip(upstream.shape[1:-1], self.geometry.reach(window, self.size), self.geometry.padding, strict=True)
+        return all(p >= 0 and m - p >= n for n, m, p in reach) and not in_strips(window, self.size, upstream)
 
 
 def phases(window: Shape, size: Shape, geometry: Geometry) -> list[Phase]:
@@ -154,72 +124,97 @@ def input_gradient(g: Array, weight: Array, size: Shape, geometry: Geometry) -> 
         for each in parts:
             each(first, last)
 
-    split(len(g), part, least_images(g, weight))
+    split(len(g), part, least(g, weight))
     return channels_first(out.astype(dtype, copy=False))
 
 
 def weight_gradient(g: Array, x: Array, window: Shape, geometry: Geometry) -> Array:
     """The gradient (K, C / groups, *window) by a convolution's weight, from g (N, K, *output) and its input x."""
-    groups, dtype = geometry.groups, x.dtype
-    g, x = precise(g), precise(x)
-    outputs, channels = g.shape[1], x.shape[1] // groups
-    shape = (groups, math.prod(window) * channels, outputs // groups)
-    total = np.zeros(shape, x.dtype)
-    if g.size and x.size:
-        images, upstream = channels_last(x), channels_last(g)
-        if is_depthwise(np.empty((outputs, channels)), geometry):
-            parts = split(len(x), partial(weigh_channels, upstream, images, window, geometry), least_images(g, total))
-            return np.array(sum(parts).T.reshape(outputs, 1, *window), dtype, order="C")
+    return weight_and_bias_gradient(g, x, window, geometry, biased=False)[0]
 
-        def part(first: int, last: int) -> Array:
-            sums = np.zeros(shape, x.dtype)
-            for place, columns in blocks(images, window, g.shape[2:], geometry, first, last):
-                sums += np.matmul(columns.swapaxes(1, 2), grouped_rows(upstream[place], groups))
-            return sums
 
-        total = sum(split(len(x), part, least_images(g, total)), total)
+def weight_and_bias_gradient(
+    g: Array | Deferred, x: Array, window: Shape, geometry: Geometry, biased: bool
+) -> tuple[Array, Array | None]:
+    """`weight_gradient`, and the bias's (K,) if wanted, from one pass over g."""
+    groups, dtype, images = geometry.groups, x.dtype, channels_last(precise(x))
+    if isinstance(g, Deferred) and (groups > 1 or in_strips(window, g.shape[1:-1], images)):
+        g = g.array()
+    upstream: Any = g if isinstance(g, Deferred) else channels_last(precise(g))
+    size, outputs, channels = upstream.shape[1:-1], upstream.shape[-1], images.shape[-1] // groups
+    total = np.zeros((groups, math.prod(window) * channels, outputs // groups), images.dtype)
+    by_bias = np.zeros(outputs, images.dtype)
+
+    def part(first: int, last: int) -> tuple[Array, Array]:
+        sums, plain = np.zeros_like(total), np.zeros_like(by_bias)
+        for place, columns, _ in blocks(images, window, size, geometry, first, last):
+            rows = np.ascontiguousarray(upstream[place])
+            sums += np.matmul(columns.swapaxes(1, 2), grouped_rows(rows, groups))
+            if biased:
+                plain += sum_rows(rows.reshape(-1, outputs))
+        return sums, plain
+
+    def part_by_channels(first: int, last: int) -> tuple[Array, Array]:
+        plain = sum_rows(np.ascontiguousarray(upstream[first:last]).reshape(-1, outputs))
+        return weigh_channels(upstream, images, window, geometry, first, last).T[..., None], plain
+
+    if math.prod(upstream.shape):
+        work = part_by_channels if channels == 1 < groups == outputs else part
+        for sums, plain in split(len(x), work, least(upstream, total.T)):
+            total += sums
+            by_bias += plain
     by_tap = total.reshape(groups, *window, channels, outputs // groups)
     order = (0, by_tap.ndim - 1, by_tap.ndim - 2, *range(1, 1 + len(window)))
-    return np.array(by_tap.transpose(order).reshape(outputs, channels, *window), dtype, order="C")
+    by_weight = np.array(by_tap.transpose(order).reshape(outputs, channels, *window), dtype, order="C")
+    return by_weight, by_bias.astype(dtype, copy=False) if biased else None
 
 
-def gradients(g: Array, x: Array, weight: Array, geometry: Geometry, biased: bool) -> tuple[Array, Array, Array | None]:
+def gradients(
+    g: Array | Deferred, x: Array, weight: Array, geometry: Geometry, biased: bool
+) -> tuple[Array, Array, Array | None]:
     """`input_gradient`, `weight_gradient` and the bias's (K,) if wanted: the first two are products with the same columns."""
     groups, dtype = geometry.groups, x.dtype
-    if not g.size or not weight.size or is_depthwise(weight, geometry):
+    if is_depthwise(weight, geometry) or not math.prod(g.shape) or not weight.size:
+        g = g.array() if isinstance(g, Deferred) else g
         by_weight = weight_gradient(g, x, weight.shape[2:], geometry)
         return input_gradient(g, weight, x.shape[2:], geometry), by_weight, sum_channels(g) if biased else None
-    g, x, weight = precise(g), precise(x), precise(weight)
-    outputs, channels = len(weight) // groups, weight.shape[1]
-    images, upstream = channels_last(x), channels_last(g)
+    x, weight = precise(x), precise(weight)
     each = phases(weight.shape[2:], x.shape[2:], geometry)
+    upstream: Any = g if isinstance(g, Deferred) else channels_last(precise(g))
+    whole = len(each) == 1 and each[0].sees_all(upstream, weight)  # each block is one of whole images, none twice
+    if isinstance(upstream, Deferred) and not whole:
+        upstream = channels_last(upstream.array())
+    outputs, channels = len(weight) // groups, weight.shape[1]
+    images = channels_last(x)
     out = empty_unless_missed(images.shape, x.dtype, each, geometry)
     weights = [turned(weight[phase.taps], groups) for phase in each]
     matrices = [by_group(seen, groups) for seen in weights]
 
-    def part(first: int, last: int) -> list[Array]:
-        found = []
+    def part(first: int, last: int) -> tuple[list[Array], Array]:
+        found, plain = [], np.zeros(len(weight), x.dtype)
         for phase, seen, matrix in zip(each, weights, matrices, strict=True):
             sums = np.zeros((groups, channels, matrix.shape[1]), x.dtype)
             here, back = images[phase.place], out[phase.place]
-            for place, columns in blocks(upstream, seen.shape[2:], phase.size, phase.geometry, first, last):
+            for place, columns, frame in blocks(upstream, seen.shape[2:], phase.size, phase.geometry, first, last):
                 multiply(columns, matrix, back[place])
                 sums += np.matmul(grouped_rows(here[place], groups).swapaxes(1, 2), columns)
+                if biased and whole:
+                    plain += sum_rows(frame.reshape(-1, len(weight)))  # the border is zeros
             found.append(sums)
-        if biased:
-            found.append(sum_rows(np.ascontiguousarray(upstream[first:last]).reshape(-1, len(weight))))
-        return found
+        if biased and not whole:
+            plain += sum_rows(np.ascontiguousarray(upstream[first:last]).reshape(-1, len(weight)))
+        return found, plain
 
-    parts: Any = zip(*split(len(x), part, least_images(g, weight)), strict=True)
-    totals: list[Any] = [sum(found) for found in parts]
-    by_bias = totals.pop().astype(dtype, copy=False) if biased else None
+    parts = split(len(x), part, least(upstream, weight))
     found = np.zeros(weight.shape, dtype)
-    for phase, seen, total in zip(each, weights, totals, strict=True):
+    for k, (phase, seen) in enumerate(zip(each, weights, strict=True)):
         window = seen.shape[2:]
+        total: Any = sum(sums[k] for sums, _ in parts)
         by_tap = np.flip(total.reshape(groups, channels, *window, outputs), tuple(range(2, 2 + len(window))))
         order = (0, by_tap.ndim - 1, 1, *range(2, 2 + len(window)))
         found[phase.taps] = by_tap.transpose(order).reshape(len(weight), channels, *window)
-    return channels_first(out.astype(dtype, copy=False)), found, by_bias
+    by_bias: Any = sum(plain for _, plain in parts) if biased else None
+    return channels_first(out.astype(dtype, copy=False)), found, by_bias if by_bias is None else by_bias.astype(dtype)
 
 
 def multiply(columns: Array, matrices: Array, out: Array) -> None:
@@ -245,11 +240,6 @@ def turned(weight: Array, groups: int) -> Array:
     return exchanged.reshape(-1, len(weight) // groups, *weight.shape[2:])
 
 
-def precise(x: Array) -> Array:
-    """float16 as float32, in which it is multiplied and added; anything else as it is."""
-    return x.astype(np.float32) if x.dtype == np.float16 else x
-
-
 def by_group(weight: Array, groups: int) -> Array:
     """The weights as one (window * channels, K / groups) matrix a group, in the order of the columns."""
     split_up = weight.reshape(groups, len(weight) // groups, *weight.shape[1:])
@@ -257,9 +247,9 @@ def by_group(weight: Array, groups: int) -> Array:
     return np.ascontiguousarray(ordered).reshape(groups, -1, len(weight) // groups)
 
 
-def least_images(out: Array, weight: Array) -> int:
+def least(out: Array | Deferred, weight: Array) -> int:
     """How many images make a part worth a thread."""
-    work = out.size // max(1, len(out)) * (weight.size // max(1, len(weight)))
+    work = math.prod(out.shape[1:]) * (weight.size // max(1, len(weight)))
     return max(1, SMALL // max(1, work))
 
 
@@ -268,7 +258,7 @@ def least_images(out: Array, weight: Array) -> int:
 
 def is_depthwise(weight: Array, geometry: Geometry) -> bool:
     """Whether each channel has a filter of its own: products with one column, slower than a pass for each tap."""
-    return weight.shape[1] == 1 and 1 < geometry.groups == len(weight)
+    return bool(weight.shape[1] == 1 < geometry.groups == len(weight))
 
 
 def taps(window: Shape, size: Shape, geometry: Geometry) -> Iterator[tuple[Any, Shape]]:
@@ -287,7 +277,14 @@ def taps(window: Shape, size: Shape, geometry: Geometry) -> Iterator[tuple[Any, 
 
 
 def convolve_channels(
-    out: Array, images: Array, weight: Array, bias: Array | None, geometry: Geometry, first: int, last: int
+    out: Array,
+    images: Array,
+    weight: Array,
+    bias: Array | None,
+    geometry: Geometry,
+    rectified: bool,
+    first: int,
+    last: int,
 ) -> None:
     """Depthwise convolution of images[first:last] into out, one image at a time."""
     size, window = out.shape[1:-1], weight.shape[2:]
@@ -299,6 +296,8 @@ def convolve_channels(
         total[...] = 0 if bias is None else bias
         for place, tap in taps(window, size, geometry):
             total += np.multiply(seen[place], rows[tap], out=product)
+        if rectified:
+            np.maximum(total, 0, out=total)
 
 
 def weigh_channels(upstream: Array, images: Array, window: Shape, geometry: Geometry, first: int, last: int) -> Array:
@@ -311,139 +310,3 @@ def weigh_channels(upstream: Array, images: Array, window: Shape, geometry: Geom
         for k, (place, _) in enumerate(taps(window, size, geometry)):
             total[k] += sum_rows((seen[place] * g).reshape(-1, channels))
     return total
-
-
-# ------------------------------------------------------------------ windows as columns
-
-
-def blocks(
-    images: Array, window: Shape, size: Shape, geometry: Geometry, first: int, last: int
-) -> Iterator[tuple[Any, Array]]:
-    """(place in the result, columns there) of images[first:last], a few images or a few rows of one at a time.
-
-    Columns are (groups, positions, window * channels / groups), in a buffer that the next block overwrites.
-    """
-    channels, groups = images.shape[-1], geometry.groups
-    width = math.prod(window) * channels
-    row = max(1, math.prod(size[1:]) * width * images.itemsize)
-    rows = min(size[0], max(1, BLOCK // row))
-    count = min(last - first, max(1, BLOCK // (row * size[0]))) if rows == size[0] else 1
-    padded = Padded(images, count, geometry.reach(window, size), geometry.padding)
-    places = (
-        (a, min(a + count, last), top, min(top + rows, size[0]))
-        for a in range(first, last, count)
-        for top in range(0, size[0], rows)
-    )
-    if width == channels and groups == 1 and padded.inner is None and size == images.shape[1:-1]:
-        for a, b, top, bottom in places:  # a window of one element: the images are the columns
-            yield (slice(a, b), slice(top, bottom)), images[a:b, top:bottom].reshape(1, -1, channels)
-        return
-    view = windows(padded.frame, window, size, geometry)
-    dims = len(size)
-    order = tuple(range(view.ndim))
-    if channels == 1:  # positions last in memory: long runs, where those of one channel would be short
-        order = (*range(1 + dims, view.ndim), *range(1 + dims))
-    elif groups > 1:
-        order = (view.ndim - 1, *range(view.ndim - 1))
-    buffer = np.empty(count * rows * math.prod(size[1:]) * math.prod(view.shape[1 + dims :]), view.dtype)
-    for a, b, top, bottom in places:
-        seen = padded.seen(view, a, b)[:, top:bottom]
-        copied = buffer[: seen.size]
-        seen = seen.transpose(order)
-        copied.reshape(seen.shape)[...] = seen
-        columns = copied.view(images.dtype)
-        place = slice(a, b), slice(top, bottom)
-        if channels == 1:
-            yield place, columns.reshape(width, -1).T[None]
-        else:
-            yield place, columns.reshape(groups, -1, width // groups)
-
-
-def windows(frame: Array, window: Shape, size: Shape, geometry: Geometry) -> Array:
-    """What all windows see of contiguous images: a view (N, *size, *runs of one window).
-
-    A run is what lies together, as one element of that many bytes: NumPy copies it twice as fast as its numbers.
-    """
-    channels = frame.shape[-1]
-    strides = frame.strides[1:-1]
-    taps, jumps = window, tuple(n * d for n, d in zip(strides, geometry.dilation, strict=True))
-    run = channels // geometry.groups
-    if geometry.groups > 1:
-        taps, jumps = (*taps, geometry.groups), (*jumps, run * frame.itemsize)
-    elif channels > 1 and geometry.dilation[-1] == 1:
-        taps, jumps, run = taps[:-1], jumps[:-1], run * window[-1]
-    moves = (n * s for n, s in zip(strides, geometry.stride, strict=True))
-    element = np.dtype((np.void, run * frame.itemsize))
-    return np.ndarray((len(frame), *size, *taps), element, frame, 0, (frame.strides[0], *moves, *jumps))
-
-
-class Padded:
-    """Channels-last images of a size that begins `padding` before them, `count` at a time, zeros where they are not.
-
-    Themselves where there is nothing to do.
-    """
-
-    def __init__(self, images: Array, count: int, size: Shape, padding: Shape) -> None:
-        self.images, self.frame = images, images
-        self.inner: Any = None
-        shape = images.shape[1:-1]
-        if any(padding) or not images.flags.c_contiguous or any(m > n for m, n in zip(size, shape, strict=True)):
-            seen = [(max(0, -p), min(n, m - p)) for n, m, p in zip(shape, size, padding, strict=True)]
-            self.kept = tuple(slice(a, max(a, b)) for a, b in seen)
-            self.frame = np.zeros((count, *size, images.shape[-1]), images.dtype)
-            places = (slice(k.start + p, k.stop + p) for k, p in zip(self.kept, padding, strict=True))
-            self.inner = self.frame[(slice(None), *places)]
-            self.filled: Any = None
-
-    def seen(self, view: Array, first: int, last: int) -> Array:
-        """The part of a view of the frame that shows images first to last."""
-        if self.inner is None:
-            return view[first:last]
-        if self.filled != first:
-            self.inner[: last - first] = self.images[(slice(first, last), *self.kept)]
-            self.filled = first
-        return view[: last - first]
-
-
-def inside(size: Shape, padding: Shape) -> tuple[slice, ...]:
-    """Where images are within their border."""
-    return tuple(slice(p, p + n) for n, p in zip(size, padding, strict=True))
-
-
-def fold_into(out: Array, columns: Array, geometry: Geometry) -> None:
-    """Add columns (groups, N, *output, *window, C / groups) to out (N, *size, C) where they came from."""
-    dims = out.ndim - 2
-    size, window = columns.shape[2 : 2 + dims], columns.shape[2 + dims : -1]
-    frame = np.zeros(
-        (len(out), *(n + 2 * p for n, p in zip(out.shape[1:-1], geometry.padding, strict=True)), out.shape[-1]),
-        out.dtype,
-    )
-    grouped = frame.reshape(*frame.shape[:-1], len(columns), columns.shape[-1])
-    taps = np.moveaxis(columns, 0, -2)
-    for tap in np.ndindex(*window):
-        place = tuple(
-            slice(i * d, i * d + s * (n - 1) + 1, s)
-            for i, d, s, n in zip(tap, geometry.dilation, geometry.stride, size, strict=True)
-        )
-        grouped[(slice(None), *place)] += taps[(slice(None),) * (1 + dims) + tap]
-    out += frame[(slice(None), *inside(out.shape[1:-1], geometry.padding))]
-
-
-def unfold(x: Array, window: Shape, geometry: Geometry) -> Array:
-    """The windows of x (N, C, *size) as an (N, C, *window, *output) array."""
-    dims = len(window)
-    padded = np.pad(x, ((0, 0), (0, 0), *((p, p) for p in geometry.padding)))
-    axes = tuple(range(2, 2 + dims))
-    steps = tuple(slice(None, None, s) for s in geometry.stride)
-    reach = tuple(slice(None, None, d) for d in geometry.dilation)
-    view = sliding_window_view(padded, geometry.spans(window), axes)[(slice(None), slice(None), *steps, *reach)]
-    return np.ascontiguousarray(view.transpose(0, 1, *range(2 + dims, 2 + 2 * dims), *axes))
-
-
-def fold(columns: Array, size: Shape, geometry: Geometry) -> Array:
-    """The adjoint of `unfold`: (N, C, *window, *output) added up into (N, C, *size)."""
-    dims = len(size)
-    last = columns.transpose(0, *range(2 + dims, 2 + 2 * dims), *range(2, 2 + dims), 1)
-    out = np.zeros((len(columns), *size, columns.shape[1]), precise(columns).dtype)
-    fold_into(out, last[None], geometry)
-    return np.ascontiguousarray(channels_first(out), columns.dtype)

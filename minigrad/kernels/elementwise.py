@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.kernels.images import Deferred, channels_last
 from minigrad.kernels.overlap import is_dense
 from minigrad.kernels.threads import split
 
@@ -65,6 +66,24 @@ def zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     found = np.zeros(shape, dtype)
     found.flags.writeable = False
     return found
+
+
+class ReluGradient(Deferred):
+    """`relu_gradient` of images, where whoever needs it reads them: out is (N, C, *size), and g, unless it is deferred."""
+
+    def __init__(self, g: Array | Deferred, out: Array) -> None:
+        self.upstream = g if isinstance(g, Deferred) else channels_last(g)
+        self.result = channels_last(out)
+        super().__init__(self.result.shape, out.dtype)
+
+    def fill(self, out: Array, first: int, last: int) -> None:
+        upstream: Any = self.upstream
+        if isinstance(upstream, Deferred):
+            upstream.fill(out, first, last)
+            upstream = out
+        else:
+            upstream = upstream[first:last]
+        np.multiply(upstream, self.result[first:last] != 0, out=out)
 
 
 def relu_gradient(g: Array, out: Array) -> Array:

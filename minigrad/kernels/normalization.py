@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from minigrad.kernels.convolution import Array, channels_first, channels_last, precise
+from minigrad.kernels.images import Array, channels_first, channels_last, precise
 from minigrad.kernels.sums import sum_rows
 from minigrad.kernels.threads import split
 

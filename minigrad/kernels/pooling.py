@@ -8,16 +8,22 @@ position's channels, so that a 2x2 maximum is three `np.maximum` of whole planes
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from minigrad.kernels.convolution import Array, Geometry, Shape, channels_first, channels_last, taps
+from minigrad.kernels.convolution import taps
+from minigrad.kernels.images import (
+    Array,
+    Deferred,
+    Geometry,
+    Shape,
+    channels_first,
+    channels_last,
+    few,
+    least_images,
+)
 from minigrad.kernels.threads import split
-
-BLOCK = 1 << 21  # bytes of images at a time: shorter calls let threads wait for the interpreter's lock
-SMALL = 1 << 15  # elements below which a second thread costs more than it saves
 
 
 def lowest(dtype: Any) -> Any:
@@ -49,18 +55,6 @@ class Frame:
         return frame
 
 
-def blocks(images: Array, first: int, last: int) -> Iterator[tuple[int, int]]:
-    """[first, last) in steps of a few images."""
-    step = max(1, BLOCK // max(1, images[:1].nbytes))
-    for a in range(first, last, step):
-        yield a, min(a + step, last)
-
-
-def least_images(images: Array) -> int:
-    """How many images make a part worth a thread."""
-    return max(1, SMALL * len(images) // max(1, images.size))
-
-
 def planes_of(frame: Array, window: Shape, size: Shape, geometry: Geometry) -> Array:
     """A view (*window, N, *size) of contiguous images: what all windows see at each of their places.
 
@@ -80,7 +74,7 @@ def max_pool(x: Array, window: Shape, size: Shape, geometry: Geometry) -> Array:
     frame = Frame(images, window, size, geometry, lowest(x.dtype))
 
     def part(first: int, last: int) -> None:
-        for a, b in blocks(images, first, last):
+        for a, b in few(images, first, last):
             planes = planes_of(frame.of(a, b), window, size, geometry).copy().view(x.dtype)
             np.maximum.reduce(planes.reshape(math.prod(window), -1), axis=0, out=out[a:b].reshape(-1))
 
@@ -89,46 +83,52 @@ def max_pool(x: Array, window: Shape, size: Shape, geometry: Geometry) -> Array:
     return channels_first(out)
 
 
-def max_pool_input(g: Array, x: Array, out: Array, window: Shape, geometry: Geometry) -> Array:
+class MaxPoolGradient(Deferred):
     """What g sends back through `max_pool`: each window's to its first largest element, in the order of memory."""
-    size = out.shape[2:]
-    images, results, upstream = channels_last(x), channels_last(out), channels_last(g)
-    found = np.empty(images.shape, g.dtype)
-    frame = Frame(images, window, size, geometry, lowest(x.dtype))
-    apart = all(s >= f for s, f in zip(geometry.stride, geometry.spans(window), strict=True))
-    covered = apart and frame.bare and frame.needed == images.shape[1:-1] and geometry.stride == window
 
-    def part(first: int, last: int) -> None:
-        for a, b in blocks(images, first, last):
-            seen, best = frame.of(a, b), np.ascontiguousarray(results[a:b]).reshape(-1)
-            planes = planes_of(seen, window, size, geometry).copy().view(x.dtype).reshape(math.prod(window), -1)
-            taken = planes if g.dtype == x.dtype else np.empty(planes.shape, g.dtype)
-            rest = np.array(upstream[a:b], order="C").reshape(-1)  # what no element has taken yet
-            for k in range(len(planes)):
-                if k == len(planes) - 1 and frame.bare:
-                    taken[k] = rest
-                else:
-                    np.multiply(rest, planes[k] == best, out=taken[k])
-                    rest -= taken[k]
-            spread = found[a:b] if covered else np.zeros(seen.shape, g.dtype)
-            if apart:
-                places = planes_of(spread, window, size, geometry)
-                places[...] = taken.view(places.dtype).reshape(places.shape)
+    def __init__(self, g: Array, x: Array, out: Array, window: Shape, geometry: Geometry) -> None:
+        self.images, self.results, self.upstream = channels_last(x), channels_last(out), channels_last(g)
+        super().__init__(self.images.shape, g.dtype)
+        self.x, self.rectified = x, False
+        self.window, self.geometry, self.size = window, geometry, out.shape[2:]
+        self.frame = Frame(self.images, window, self.size, geometry, lowest(x.dtype))
+        self.apart = all(s >= f for s, f in zip(geometry.stride, geometry.spans(window), strict=True))
+        self.covered = (
+            self.apart and self.frame.bare and self.frame.needed == self.shape[1:-1] and geometry.stride == window
+        )
+
+    def rectify(self, out: Array) -> bool:
+        self.rectified = out is self.x  # then all that gets a gradient is a window's largest: fewer to look at
+        return self.rectified
+
+    def fill(self, out: Array, first: int, last: int) -> None:
+        window, geometry, size, frame = self.window, self.geometry, self.size, self.frame
+        seen, best = frame.of(first, last), np.ascontiguousarray(self.results[first:last]).reshape(-1)
+        planes = planes_of(seen, window, size, geometry).copy().view(seen.dtype).reshape(math.prod(window), -1)
+        taken = planes if self.dtype == seen.dtype else np.empty(planes.shape, self.dtype)
+        rest = np.array(self.upstream[first:last], order="C").reshape(-1)  # what no element has taken yet
+        if self.rectified:
+            rest *= best != 0
+        for k in range(len(planes)):
+            if k == len(planes) - 1 and frame.bare:
+                taken[k] = rest
             else:
-                for (place, _), each in zip(taps(window, size, geometry), taken, strict=True):
-                    spread[place] += each.reshape(b - a, *size, -1)
-            if not covered:
-                if frame.bare:
-                    found[a:b] = spread
-                else:
-                    found[a:b] = 0
-                    found[a:b][frame.kept] = spread[(slice(None), *frame.inner)]
-
-    if found.size and out.size:
-        split(len(x), part, least_images(images))
-    else:
-        found[...] = 0
-    return channels_first(found)
+                np.multiply(rest, planes[k] == best, out=taken[k])
+                rest -= taken[k]
+        direct = self.covered and out.flags.c_contiguous
+        spread = out if direct else np.zeros(seen.shape, self.dtype)
+        if self.apart:
+            places = planes_of(spread, window, size, geometry)
+            places[...] = taken.view(places.dtype).reshape(places.shape)
+        else:
+            for (place, _), each in zip(taps(window, size, geometry), taken, strict=True):
+                spread[place] += each.reshape(last - first, *size, -1)
+        if frame.bare:
+            if not direct:
+                out[...] = spread
+        else:
+            out[...] = 0
+            out[frame.kept] = spread[(slice(None), *frame.inner)]
 
 
 def max_pool_indices(x: Array, window: Shape, size: Shape, geometry: Geometry) -> Array:
@@ -185,7 +185,7 @@ def sum_pool(x: Array, window: Shape, size: Shape, geometry: Geometry) -> Array:
     frame = Frame(images, window, size, geometry, 0)
 
     def part(first: int, last: int) -> None:
-        for a, b in blocks(images, first, last):
+        for a, b in few(images, first, last):
             seen, total = frame.of(a, b), out[a:b]
             for place, _ in taps(window, size, geometry):
                 total += seen[place]
@@ -202,7 +202,7 @@ def sum_pool_input(g: Array, window: Shape, size: Shape, geometry: Geometry) -> 
     frame = Frame(found, window, g.shape[2:], geometry, 0)
 
     def part(first: int, last: int) -> None:
-        for a, b in blocks(found, first, last):
+        for a, b in few(found, first, last):
             spread = found[a:b] if frame.bare else frame.of(a, b)
             rows = np.ascontiguousarray(upstream[a:b])
             for place, _ in taps(window, g.shape[2:], geometry):

@@ -8,6 +8,7 @@ from typing import Any
 
 import minigrad
 from minigrad.nn import functional, init
+from minigrad.nn.functional.convolution import convolved_and_rectified
 from minigrad.nn.functional.sizes import Shape, Sizes
 from minigrad.nn.module import Module
 from minigrad.nn.parameter import Parameter
@@ -151,11 +152,20 @@ class _Correlation(_Convolution):
         )
 
     def forward(self, input: Tensor) -> Tensor:
+        return self._apply_to(input, self._convolve)
+
+    def rectified(self, input: Tensor) -> Tensor:
+        """relu(self(input)), for `Sequential`: a batch passes once through the cache instead of twice."""
+        if input.ndim != self.dims + 2:
+            return functional.relu(self.forward(input))
+        return self._apply_to(input, convolved_and_rectified)
+
+    def _apply_to(self, input: Tensor, convolve: Callable[..., Tensor]) -> Tensor:
         padding: Any = self.padding
         if self.padding_mode != "zeros":
             input = functional.pad(input, self._reversed_padding_repeated_twice, mode=self.padding_mode)
             padding = 0
-        return self._convolve(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+        return convolve(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
 
 class Conv1d(_Correlation):

@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 
 from minigrad import modes
-from minigrad.domains import Drawn, Reals, Source
+from minigrad.domains import Drawn, OneOf, Reals, Source
 from minigrad.errors import OutOfMemory, ShapeError
-from minigrad.function import Function, TensorCore, unsaved
+from minigrad.function import Function, TensorCore, record, unsaved
+from minigrad.kernels import columns as im2col
 from minigrad.kernels import convolution as kernel
-from minigrad.kernels.convolution import Geometry, Shape
+from minigrad.kernels.images import Deferred, Geometry, Shape
 from minigrad.kernels.sums import sum_channels
+from minigrad.ops.elementwise import Relu
 
 
 def _image(source: Source) -> Shape:
@@ -89,6 +91,7 @@ class Convolution(Function):
         Reals(shape=_weight),
         Reals(shape=lambda source, x, weight: weight.shape[:1]),
         Drawn(lambda source, x, weight, bias: _geometry(source, x, weight)),
+        OneOf(False),
     )
     rejects = (
         (np.ones((1, 2, 4, 4)), np.ones((3, 3, 2, 2)), np.ones(3), Geometry((1, 1), (0, 0), (1, 1))),
@@ -97,11 +100,11 @@ class Convolution(Function):
         (np.ones((1, 2, 4, 4)), np.ones((3, 2, 2, 2)), np.ones(4), Geometry((1, 1), (0, 0), (1, 1))),
     )
 
-    def forward(x: Any, weight: Any, bias: Any, geometry: Geometry) -> Any:
+    def forward(x: Any, weight: Any, bias: Any, geometry: Geometry, rectified: bool = False) -> Any:
         check_fit(x.shape, weight.shape, None if bias is None else bias.shape, geometry)
-        return roomy(kernel.convolve, x, weight, bias, geometry)
+        return roomy(kernel.convolve, x, weight, bias, geometry, rectified)
 
-    def oracle(x: Any, weight: Any, bias: Any, geometry: Geometry) -> Any:
+    def oracle(x: Any, weight: Any, bias: Any, geometry: Geometry, rectified: bool = False) -> Any:
         window, groups = weight.shape[2:], geometry.groups
         padded = np.pad(x, ((0, 0), (0, 0), *((p, p) for p in geometry.padding)))
         out = np.empty((len(x), len(weight), *geometry.output(x.shape[2:], window)))
@@ -125,13 +128,29 @@ class Convolution(Function):
     def composed_dbias(g: Any) -> Any:
         return np.sum(g, axis=(0, *range(2, g.ndim)))
 
+    reads_deferred = True
+
     def pull(self, g: Any, edges: Any) -> Sequence[Any]:
-        """All gradients in one pass over the images, where those of input and weight are wanted as arrays."""
-        if isinstance(g, TensorCore) or edges[0] is None or edges[1] is None:
-            return super().pull(g, edges)
+        """All gradients in one pass over the images, where that of the weight is wanted, and as an array."""
+        if isinstance(g, TensorCore) or edges[1] is None:
+            return super().pull(g.array() if isinstance(g, Deferred) else g, edges)
         saved = dict(zip(self.slots, self.saved, strict=True))
-        x, weight = unsaved(self, saved[0], g), unsaved(self, saved[1], g)
-        return kernel.gradients(g, x, weight, saved[3], biased=edges[2] is not None)
+        x, geometry, biased = unsaved(self, saved[0], g), saved[3], edges[2] is not None
+        if edges[0] is not None:
+            return kernel.gradients(g, x, unsaved(self, saved[1], g), geometry, biased)
+        window = saved[self._slot("weight_shape")][2:]
+        return (None, *kernel.weight_and_bias_gradient(g, x, window, geometry, biased))
+
+
+def rectified_convolution(x: Any, weight: Any, bias: Any, geometry: Geometry) -> Any:
+    """relu(convolution), recorded as these two, but computed in one pass: what lies between them is nowhere."""
+    out = Convolution.apply(x, weight, bias, geometry, True)
+    between = out._node
+    if between is not None:
+        out._node = None
+        node = record(Relu, (out,), (between,), out._data)
+        out._node = node
+    return out
 
 
 class ConvolutionInput(Function):
@@ -224,7 +243,7 @@ class Unfold(Function):
     def forward(x: Any, window: Shape, geometry: Geometry) -> Any:
         check_fit(x.shape, (1, x.shape[1], *window), None, geometry)
         output = geometry.output(x.shape[2:], window)
-        return kernel.unfold(x, window, geometry).reshape(len(x), x.shape[1] * prod(window), prod(output))
+        return im2col.unfold(x, window, geometry).reshape(len(x), x.shape[1] * prod(window), prod(output))
 
     def oracle(x: Any, window: Shape, geometry: Geometry) -> Any:
         taps = np.eye(prod(window) * x.shape[1]).reshape(-1, x.shape[1], *window)
@@ -255,7 +274,7 @@ class Fold(Function):
                 f"{' x '.join(map(str, output))} positions in an image of {size}, got {columns.shape}"
             )
         spread = columns.reshape(len(columns), columns.shape[1] // taps, *window, *output)
-        return kernel.fold(spread, size, geometry)
+        return im2col.fold(spread, size, geometry)
 
     def oracle(columns: Any, size: Shape, window: Shape, geometry: Geometry) -> Any:
         out = np.zeros((len(columns), columns.shape[1] // prod(window), *size))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -9,8 +10,20 @@ import numpy as np
 from minigrad import dtypes
 from minigrad.domains import Booleans, Drawn, Reals
 from minigrad.errors import DtypeError, describe
-from minigrad.function import UFUNCS, Binary, Function, TensorCore, Unary, power, raw, wrap
+from minigrad.function import (
+    UFUNCS,
+    Binary,
+    Function,
+    TensorCore,
+    Unary,
+    may_defer,
+    power,
+    raw,
+    unsaved_result,
+    wrap,
+)
 from minigrad.kernels import elementwise as kernel
+from minigrad.kernels.images import Deferred
 from minigrad.memory import inplace
 
 if TYPE_CHECKING:
@@ -330,6 +343,18 @@ class Relu(Unary):
 
     def dx(g: Any, out: Any) -> Any:
         return kernel.relu_gradient(g, out)  # g * (out != 0), over the cores if it is large
+
+    reads_deferred = True
+
+    def pull(self, g: Any, edges: Any) -> Sequence[Any]:
+        """The gradient; of images, deferred if nothing but a convolution reads it."""
+        if g.ndim > 2 and not isinstance(g, TensorCore):
+            out = unsaved_result(self, self.saved[1], g)
+            if may_defer(edges) and g.dtype.char in "fd" and (isinstance(g, Deferred) or g.strides == out.strides):
+                return (g if isinstance(g, Deferred) and g.rectify(out) else kernel.ReluGradient(g, out),)
+            g = g.array() if isinstance(g, Deferred) else g
+        found: Sequence[Any] = self.by_rules(g, edges)
+        return found
 
 
 class Clamp(Function):

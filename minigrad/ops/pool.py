@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from minigrad.domains import Drawn, Reals, Source
 from minigrad.errors import ShapeError
-from minigrad.function import Function, raw
+from minigrad.function import RESULT, Function, TensorCore, may_defer, raw, unsaved, unsaved_result
 from minigrad.kernels import pooling as kernel
-from minigrad.kernels.convolution import Geometry, Shape
+from minigrad.kernels.images import Geometry, Shape
 from minigrad.ops.index import IndexAdd
 
 
@@ -61,7 +62,15 @@ class MaxPool(Function):
         return np.max(_seen(x, window, geometry, size, -np.inf), axis=2)
 
     def dx(g: Any, x: Any, out: Any, window: Shape, geometry: Geometry) -> Any:
-        return kernel.max_pool_input(g, x, out, window, geometry)
+        return kernel.MaxPoolGradient(g, x, out, window, geometry).array()
+
+    def pull(self, g: Any, edges: Any) -> Sequence[Any]:
+        """The gradient, deferred if nothing but a ReLU or a convolution reads it."""
+        saved = dict(zip(self.slots, self.saved, strict=True))
+        if isinstance(g, TensorCore) or g.dtype.char not in "fd" or not may_defer(edges, saved[0]):
+            return super().pull(g, edges)
+        x, out = unsaved(self, saved[0], g), unsaved_result(self, saved[RESULT], g)
+        return (kernel.MaxPoolGradient(g, x, out, saved[1], saved[2]),)
 
     def composed_dx(g: Any, x: Any, window: Shape, geometry: Geometry, size: Shape) -> Any:
         return scattered(g, kernel.max_pool_indices(raw(x), window, size, geometry), x.shape)

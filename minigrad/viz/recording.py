@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minigrad import function
+from minigrad import function, modes
 from minigrad.autograd import Function as CustomFunction
 from minigrad.function import Function, Output, raw
 
@@ -79,12 +79,13 @@ def listening(hear: Callable[[Function, Sequence[Any], Sequence[Any]], None]) ->
             hear(node, arguments, [result._data])
 
     seen: list[Any] = []
-    before = sys.getprofile()
+    before, token = sys.getprofile(), modes.fusing.set(False)
     sys.setprofile(profile)
     try:
         yield
     finally:
         sys.setprofile(before)
+        modes.fusing.reset(token)
 
 
 def _copied(a: Any) -> Any:

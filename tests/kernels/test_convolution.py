@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minigrad.kernels import convolution as kernel
-from minigrad.kernels.convolution import Geometry
+from minigrad.kernels.images import Geometry
 
 
 @st.composite

@@ -22,8 +22,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import minigrad
-from minigrad.kernels import convolution, elementwise, normalization, pooling, threads
-from minigrad.kernels.convolution import Geometry
+from minigrad.kernels import convolution, elementwise, images, normalization, pooling, threads
+from minigrad.kernels.images import Geometry
 from minigrad.utils.data import DataLoader
 
 needs_openblas = pytest.mark.skipif(threads.blas.get is None, reason="NumPy without an OpenBLAS of its own")
@@ -153,9 +153,9 @@ KERNELS: dict[str, Any] = {
     "gradients": lambda: convolution.gradients(IMAGES, IMAGES, WEIGHT, UNIT, True),
     "gradients, strided": lambda: convolution.gradients(HALF, IMAGES, WEIGHT, STRIDED, True),
     "max_pool": lambda: pooling.max_pool(IMAGES, (2, 2), (6, 6), POOL),
-    "max_pool_input": lambda: pooling.max_pool_input(
+    "MaxPoolGradient": lambda: pooling.MaxPoolGradient(
         HALF, IMAGES, pooling.max_pool(IMAGES, (2, 2), (6, 6), POOL), (2, 2), POOL
-    ),
+    ).array(),
     "sum_pool": lambda: pooling.sum_pool(IMAGES, (2, 2), (6, 6), POOL),
     "sum_pool_input": lambda: pooling.sum_pool_input(HALF, (2, 2), (12, 12), POOL),
     "moments": lambda: normalization.moments(IMAGES),
@@ -174,7 +174,7 @@ def test_every_kernel_splits_gives_the_same_and_restores_blas(
 ) -> None:
     for module, limits in (
         (convolution, ("SMALL",)),
-        (pooling, ("SMALL",)),
+        (images, ("SMALL",)),
         (elementwise, ("LARGE",)),
         (normalization, ("BLOCK", "SMALL")),
     ):
@@ -189,7 +189,7 @@ def test_every_kernel_splits_gives_the_same_and_restores_blas(
 
         return threads.split(count, part, least)
 
-    for module in (convolution, pooling, elementwise, normalization):
+    for module in (convolution, images, pooling, elementwise, normalization):
         monkeypatch.setattr(module, "split", watched)
     split = KERNELS[name]()
     assert len(holds) >= 2

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
 from typing import Any
 
 from minigrad.errors import ShapeError, describe
-from minigrad.kernels.convolution import Geometry
+from minigrad.kernels.images import Geometry
 from minigrad.nn.functional.padding import pad
 from minigrad.nn.functional.sizes import Shape, Sizes, batched, one_floating_dtype, per_dim
-from minigrad.ops.conv import Convolution, ConvolutionInput, Fold, Unfold
+from minigrad.ops.conv import Convolution, ConvolutionInput, Fold, Unfold, rectified_convolution
 from minigrad.tensor import Tensor
 
 
@@ -67,6 +68,7 @@ def _convolved(
     padding: Sizes | str,
     dilation: Sizes,
     groups: int,
+    operation: Callable[..., Tensor] | None = None,
 ) -> Tensor:
     images, has_batch = batched(name, input, dims)
     one_floating_dtype(name, input, weight, bias)
@@ -78,8 +80,22 @@ def _convolved(
         images, around = named_padding(name, images, padding, tuple(weight.shape[2:]), steps, spread)
     else:
         around = per_dim(name, "padding", padding, dims)
-    out: Tensor = Convolution.apply(images, weight, bias, Geometry(steps, around, spread, groups))
+    out = (operation or Convolution.apply)(images, weight, bias, Geometry(steps, around, spread, groups))
     return out if has_batch else out.squeeze(0)
+
+
+def convolved_and_rectified(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Sizes,
+    padding: Sizes | str,
+    dilation: Sizes,
+    groups: int,
+) -> Tensor:
+    """relu(conv2d(...)) of a batch, as two operations of the graph that are computed in one pass."""
+    dims, apply = weight.ndim - 2, rectified_convolution
+    return _convolved(f"conv{dims}d", dims, input, weight, bias, stride, padding, dilation, groups, apply)
 
 
 def named_padding(

@@ -11,7 +11,7 @@ import numpy as np
 import minigrad
 from minigrad import modes
 from minigrad.errors import DtypeError, ShapeError, describe
-from minigrad.kernels.convolution import Geometry
+from minigrad.kernels.images import Geometry
 from minigrad.kernels.pooling import adaptive_max_indices, adaptive_windows, max_pool_indices
 from minigrad.nn.functional.sizes import Shape, Sizes, batched, per_dim
 from minigrad.ops.conv import check_division

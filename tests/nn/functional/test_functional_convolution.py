@@ -112,9 +112,9 @@ def test_the_books_im2col_turns_convolution_into_a_product(drawn: Any) -> None:
 
 
 def test_large_images_pass_in_rows(torch: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from minigrad.kernels import convolution
+    from minigrad.kernels import columns
 
-    monkeypatch.setattr(convolution, "BLOCK", 5000)  # less than the columns of one image
+    monkeypatch.setattr(columns, "BLOCK", 5000)  # less than the columns of one image
     random = np.random.default_rng(0)
     for stride, groups in ((1, 1), (2, 1), (1, 2)):
         call = lambda L, x, w, b, s=stride, g=groups: L.nn.functional.conv2d(x, w, b, stride=s, padding=1, groups=g)  # noqa: E731

@@ -89,9 +89,9 @@ def test_nan_wins(torch: Any) -> None:
 
 
 def test_large_pools_go_over_several_blocks(torch: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from minigrad.kernels import pooling
+    from minigrad.kernels import images
 
-    monkeypatch.setattr(pooling, "BLOCK", 1)
+    monkeypatch.setattr(images, "BLOCK", 1)
     x = np.random.default_rng(0).integers(-2, 3, (5, 3, 6, 7)).astype(float)
     for stride, padding in ((2, 0), (1, 1), (3, 1)):
         agree(torch, differentiated(lambda L, x, s=stride, p=padding: L.nn.functional.max_pool2d(x, 2, s, p)), x)
