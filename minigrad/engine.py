@@ -18,7 +18,7 @@ import numpy as np
 
 from minigrad import modes
 from minigrad.errors import GraphError, ShapeError, describe
-from minigrad.function import Bundle, Function, TensorCore, edge_of, line_of, wrap
+from minigrad.function import Bundle, Function, TensorCore, edge_of, holds_arrays, line_of, wrap
 from minigrad.hooks import Hooks
 from minigrad.kernels.images import Deferred
 from minigrad.kernels.sums import sum_to
@@ -27,11 +27,6 @@ from minigrad.modes import recording
 
 ndarray = np.ndarray  # NumPy's module is slow to look into
 number = operator.attrgetter("number")
-
-FREED = (
-    "{}: trying to backward through the graph a second time, but its saved values have been freed. "
-    "Specify retain_graph=True the first time (recorded at {})."
-)
 
 
 def walk(
@@ -46,34 +41,46 @@ def walk(
     """
     table: dict[Any, Any] = {}
     pending: list[Any] = []  # (-number, node) of the nodes in the table, as a heap: the latest comes first
+    top: Any = None  # a node later than all of those, and its gradient: most of a graph is chains, where none waits
+    top_g: Any = None
     owned: set[Any] = set()  # where the table holds an array that nobody else has
     for edge, g in roots:
         if edge in table:
             table[edge] = table[edge] + g
             continue
         table[edge] = g
-        if not isinstance(edge, TensorCore):
+        if edge.number:
             heappush(pending, (-edge.number, edge))
     wanted = None if targets is None else set(targets)
     needed = None if wanted is None else pruned(reachable(table), wanted)
     found: dict[Any, Any] = {}
     anomaly = modes.anomaly.get()
     take = table.pop
-    while pending:
-        n = heappop(pending)[1]
-        g = take(n)
+    while True:
+        if top is not None:
+            n, g = top, top_g
+            top = top_g = None
+        elif pending:
+            n = heappop(pending)[1]
+            g = take(n)
+        else:
+            break
         extra = n.extra
         if extra is not None and extra.hooks is not None:
             g = before_node(extra.hooks, g)
         if wanted is not None and n in wanted:
             found[n] = g
-        saved = n.saved
-        if saved is None:
-            raise GraphError(FREED.format(n.name(), line_of(n)))
-        edges = n.edges if needed is None else needed.get(n)
-        if edges is None:
-            continue
-        gradients = n.pull(g, edges)
+        if needed is None:
+            edges, gradients = n.flow(g, retain_graph)
+        else:
+            edges = needed.get(n)
+            if edges is None:
+                continue
+            if n.saved is None:
+                raise n.freed()
+            gradients = n.pull(g, edges)
+            if not retain_graph and holds_arrays(n.saved):
+                n.saved = None
         if extra is not None:
             if extra.broadcast is not None:
                 gradients = [d if d is None else sum_to(d, s) for d, s in zip(gradients, extra.broadcast, strict=True)]
@@ -81,14 +88,22 @@ def walk(
                 gradients = after_node(extra.hooks, gradients, g)
         if anomaly:
             search_nan(n, gradients)
-        if saved and not retain_graph and holds_arrays(saved):
-            n.saved = None
         for e, d in zip(edges, gradients):  # noqa: B905 (the keyword costs a tenth of the loop)
             if e is None or d is None:
                 continue
-            if e not in table:
+            order = e.number
+            if order and top is None and not pending:
+                top, top_g = e, d
+            elif e is top:
+                top_g = top_g + d
+            elif e not in table:
+                if order and top is None and order > -pending[0][0]:
+                    top, top_g = e, d
+                    continue
+                if top is not None and order > top.number:
+                    e, d, top, top_g = top, top_g, e, d
                 table[e] = d
-                if not isinstance(e, TensorCore):
+                if order:
                     heappush(pending, (-e.number, e))
             elif e in owned:
                 table[e] += d
@@ -98,17 +113,6 @@ def walk(
                     owned.add(e)
     table.update(found)
     return table
-
-
-def holds_arrays(saved: Any) -> bool:
-    """Whether freeing these saved values frees memory; shapes and numbers stay, so that the graph can be walked again."""
-    for v in saved:
-        kind = v.__class__
-        if v is not None and kind is not tuple and kind is not int and kind is not bool:
-            return True
-        if kind is tuple and holds_arrays(v):
-            return True
-    return False
 
 
 def reachable(starts: Iterable[Any]) -> list[Any]:

@@ -24,6 +24,7 @@ import operator
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from sys import getrefcount
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
@@ -50,7 +51,7 @@ RESULT, KEPT = -1, -1000  # slots of saved values, see Function._slot
 
 def power(x: Any, y: Any) -> Any:
     """x ** y; by the operator, which squares and inverts without a general power, if y is a Python number."""
-    if y.__class__ is int or y.__class__ is float or isinstance(x, TensorCore) or isinstance(y, TensorCore):
+    if type(y) is int or type(y) is float or isinstance(x, TensorCore) or isinstance(y, TensorCore):
         return x**y
     return np.power(x, y)
 
@@ -92,6 +93,7 @@ class TensorCore:
     _node: Any
     _grad: Any
     _alias: Any
+    number: ClassVar[int] = 0  # where a node has its place in the order of creation: leaves come before all of them
 
 
 _Tensor: type[Tensor]
@@ -173,7 +175,7 @@ class Slotted(type):
     """Gives every operation `__slots__`, so that its nodes have no dict: 0.05 us less per scalar operation."""
 
     def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **kwargs: Any) -> Slotted:
-        namespace.setdefault("__slots__", ())
+        namespace.setdefault("__slots__", ("edges", "saved") if globals().get("Function") in bases else ())
         return super().__new__(mcs, name, bases, namespace, **kwargs)
 
 
@@ -183,11 +185,10 @@ class Function(metaclass=Slotted):
     A subclass may instead define static `forward(ctx, ...)` and `backward(ctx, ...)` as PyTorch's `autograd.Function`.
     """
 
-    __slots__ = ("__weakref__", "added", "at", "code", "edges", "extra", "number", "saved")
+    __slots__ = ("__weakref__", "at", "code", "extra", "number")  # and edges and saved, which `Pointwise` has elsewhere
     edges: Any  # per differentiable argument: a node, a leaf Tensor, or None
     saved: Any  # what the rules read, in the order of the class's slots; None when freed
     number: int  # in order of creation
-    added: Any  # of a sum or difference the number that was its other argument
     code: Any  # where the user called an operation that saves something: code object and instruction
     at: int
     extra: Any  # None, or what only few nodes have: an Extra
@@ -209,6 +210,7 @@ class Function(metaclass=Slotted):
     keeps: ClassVar[bool] = False  # forward returns (result, kept)
     reads: ClassVar[tuple[tuple[int, ...], ...]] = ()
     composed_reads: ClassVar[tuple[tuple[int, ...], ...]] = ()
+    pointwise: ClassVar[bool] = False  # edges and saved values are in slots: see `Pointwise`
     slots: ClassVar[tuple[int, ...]] = ()  # of what a node saves, in its order
     by_rules: ClassVar[Any]  # `pull` as written out from the rules
     forward: ClassVar[Any]
@@ -279,6 +281,22 @@ class Function(metaclass=Slotted):
         found: Sequence[Any] = type(self).by_rules(self, g, edges)
         return found
 
+    def flow(self, g: Any, retain: bool) -> tuple[Any, Sequence[Any]]:
+        """The edges and `pull`'s gradients for them; then what was saved is let go, unless it is to be retained."""
+        saved, edges = self.saved, self.edges
+        if saved is None:
+            raise self.freed()
+        gradients = self.pull(g, edges)
+        if saved and not retain and holds_arrays(saved):
+            self.saved = None
+        return edges, gradients
+
+    def freed(self) -> GraphError:
+        return GraphError(
+            f"{self.name()}: trying to backward through the graph a second time, but its saved values have been freed. "
+            f"Specify retain_graph=True the first time (recorded at {line_of(self)})."
+        )
+
     def once(self, g: Any, edges: Any) -> Sequence[Any]:
         """The gradients of an operation that is differentiable once: arrays, behind nodes that raise when walked."""
         found = []
@@ -340,6 +358,17 @@ def unsaved(node: Function, v: Any, g: Any) -> Any:
     return v
 
 
+def holds_arrays(saved: Any) -> bool:
+    """Whether freeing these saved values frees memory; shapes and numbers stay, so that the graph can be walked again."""
+    for v in saved:
+        kind = type(v)
+        if v is not None and kind is not tuple and kind is not int and kind is not bool:
+            return True
+        if kind is tuple and holds_arrays(v):
+            return True
+    return False
+
+
 def references(edges: Sequence[Any]) -> int:
     """How many references there are to the first node of these edges, theirs and this call's included."""
     return getrefcount(edges[0])
@@ -348,16 +377,16 @@ def references(edges: Sequence[Any]) -> int:
 ONCE = references((object(),))
 
 
-def may_defer(edges: Sequence[Any], saved: Any = None) -> bool:
-    """Whether the only one of these edges may be handed a gradient that is computed while it is read (`Deferred`).
+def may_defer(node: Function, edges: Sequence[Any], saved: Any = None) -> bool:
+    """Whether the first of the node's edges may be handed a gradient that is computed while it is read (`Deferred`).
 
-    Its node must know how, and nothing else may see or add to the gradient: no hook, no other reader of its result. That
-    shows in the number of references to the node; `saved` is the result if the caller saved it, which refers to it too.
+    That one must know how, and nothing else may see or add to the gradient: no hook, no other reader of its result. This
+    shows in the number of references to it; `saved` is its result if the node saved that, which refers to it too.
     """
-    if references(edges) > ONCE + (saved is not None and saved._node is edges[0]):
+    if references(edges) > ONCE + node.pointwise + (saved is not None and saved._node is edges[0]):
         return False
-    node = edges[0]
-    return isinstance(node, Function) and node.reads_deferred and node.extra is None and not modes.anomaly.get()
+    edge = edges[0]
+    return isinstance(edge, Function) and edge.reads_deferred and edge.extra is None and not modes.anomaly.get()
 
 
 def unsaved_result(node: Function, v: Any, g: Any) -> Any:
@@ -383,7 +412,7 @@ def created(cls: type[Any], edges: Any) -> Any:
 
 def output(node: Function, index: int) -> Output:
     """The place of one of a node's several results in the graph."""
-    pick = new(Output)
+    pick = Output()
     pick.edges, pick.saved, pick.extra, pick.index, pick.number = (node,), (), None, index, clock()
     return pick
 
@@ -391,7 +420,7 @@ def output(node: Function, index: int) -> Output:
 class Output(Function):
     """One output of a node that has several: passes its gradient on under its index."""
 
-    __slots__ = ("index",)
+    __slots__ = ("edges", "index", "saved")
     index: int
 
     def pull(self, g: Any, edges: Any) -> Sequence[Any]:
@@ -514,7 +543,7 @@ def make(cls, forward, rules):
         out._node = out._grad = out._alias = None
         {share}
         if ({needed}) and is_recording() and data.dtype.kind == "f":
-            node = out._node = new(cls)
+            node = out._node = cls()
             node.edges = ({edges})
             node.extra = None
             node.saved = ({saved})
@@ -575,7 +604,7 @@ if isinstance({s}, TensorCore):
 GRADIENT = """
 if {e} is not None:
     {e} = {rule}({values})
-    if {e}.dtype is not dtype and {e}.__class__ is ndarray:
+    if {e}.dtype is not dtype and type({e}) is ndarray:
         {e} = {e}.astype(dtype)"""
 
 
@@ -674,7 +703,86 @@ def plain(cls: type[Function], args: Sequence[Any]) -> Any:
     return cls.forward(*args)[0] if cls.keeps else cls.forward(*args)
 
 
-class Unary(Function):
+class Released:
+    """Takes the place of a saved value that was freed."""
+
+    def __repr__(self) -> str:
+        return "RELEASED"
+
+
+RELEASED = Released()
+
+
+class Pointwise(Function):
+    """Element by element. A node's edges and saved values have slots of their own, in place of two tuples.
+
+    The garbage collector visits every tuple that lives: a quarter of a scalar operation's time. A class that is not
+    `pointwise`, since only the general `apply` serves it, has its tuples in the first of the slots.
+    """
+
+    __slots__ = ("kept_out", "kept_x", "kept_y", "left", "right")
+    left: Any
+    right: Any
+    kept_x: Any
+    kept_y: Any
+    kept_out: Any  # RELEASED when all three were freed
+
+    @property
+    def edges(self) -> Any:
+        return (self.left, self.right)[: len(self.inputs)] if self.pointwise else self.left
+
+    @edges.setter
+    def edges(self, edges: Any) -> None:
+        self.left, self.right = (*edges, None)[:2] if self.pointwise else (edges, None)
+
+    @property
+    def saved(self) -> Any:
+        if not self.pointwise:
+            return self.kept_x
+        if self.kept_out is RELEASED:
+            return None
+        return (self.kept_x, *(self.kept_y,) * (len(self.inputs) - 1), self.kept_out)
+
+    @saved.setter
+    def saved(self, values: Any) -> None:
+        self.kept_x = values
+        if self.pointwise:
+            self.kept_x, *others = (None, RELEASED) if values is None else values or (None, None)
+            self.kept_y, self.kept_out = (None, *others)[-2:]
+
+
+def make_pointwise(cls: Any, apply: Any, pull: Any, keeps: bool) -> Any:
+    """Give the class its `pull` and `flow`; gives back its `apply`. Each has code of its own, see `own`."""
+
+    def flow(self: Any, g: Any, retain: bool) -> Any:
+        if self.kept_out is RELEASED:
+            raise self.freed()
+        edges = self.left, self.right
+        gradients = pull(self, g, edges)
+        if keeps and not retain:
+            self.kept_x = self.kept_y = None
+            self.kept_out = RELEASED
+        return edges, gradients
+
+    pull = cls.by_rules = own(pull)
+    if "pull" in cls.__dict__:
+        pull = cls.pull
+    else:
+        cls.pull = pull
+    cls.pointwise, cls.flow = True, own(flow)
+    return own(apply)
+
+
+def own(function: Any) -> Any:
+    """The function with a code object of its own: the interpreter tunes code to the types that it meets.
+
+    Operations that share theirs meet each other's nodes, and each access to a slot then takes five times as long.
+    """
+    code = function.__code__.replace()
+    return FunctionType(code, function.__globals__, function.__name__, function.__defaults__, function.__closure__)
+
+
+class Unary(Pointwise):
     """Element by element, one array in, one out: forward(x), rule dx."""
 
     arguments = ("x",)
@@ -684,7 +792,7 @@ class Unary(Function):
         cls.apply = staticmethod(make_unary(cls))
 
 
-class Binary(Function):
+class Binary(Pointwise):
     """Element by element with broadcasting, two arrays in, one out: forward(x, y), rules dx and dy."""
 
     arguments = ("x", "y")
@@ -706,15 +814,15 @@ def make_unary(cls: Any) -> Callable[[Any], Any]:
     cls.slots = (0, RESULT)
 
     def apply(x: Any) -> Any:
-        if not isinstance(x, TensorCore):
+        if type(x) is not _Tensor and not isinstance(x, TensorCore):
             return forward(x) if isinstance(x, ARRAYS) else refuse(cls, x)
         a = x._data
         try:
             data = forward(a)
         except (TypeError, ValueError) as error:
             raise complaint(cls, (x,), error) from error
-        kind = data.__class__
-        if (kind is ndarray or kind is not a.__class__) and data.dtype is not a.dtype:
+        kind = type(data)
+        if (kind is ndarray or kind is not type(a)) and data.dtype is not a.dtype:
             return apply(cast(x, meeting_dtype(cls, (a,)) or data.dtype))
         out = new(_Tensor)
         out._data = data
@@ -723,18 +831,17 @@ def make_unary(cls: Any) -> Callable[[Any], Any]:
         if edge is LEAF or x._alias is not None:
             edge = edge_of(x)
         if edge is not None and is_recording():
-            node = out._node = new(cls)
-            node.edges = (edge,)
-            node.extra = None
+            node = out._node = cls()
+            node.left = edge
+            node.right = node.extra = node.kept_y = None
+            node.kept_x = x if keeps_x else None
+            node.kept_out = data if keeps_out else None
             if reads:
-                node.saved = x if keeps_x else None, data if keeps_out else None
                 frame = getframe(1)
                 if id(frame.f_globals) not in _outside:
                     frame = user_frame(frame)
                 node.code = frame.f_code
                 node.at = frame.f_lasti
-            else:
-                node.saved = ()
             node.number = clock()
         else:
             out._node = None
@@ -743,18 +850,16 @@ def make_unary(cls: Any) -> Callable[[Any], Any]:
     def pull(self: Function, g: Any, edges: Any) -> Any:
         return (rule(g),)
 
-    def pull_saved(self: Function, g: Any, edges: Any) -> Any:
-        x, out = self.saved
+    def pull_saved(self: Any, g: Any, edges: Any) -> Any:
+        x, out = self.kept_x, self.kept_out
         if keeps_x:
             x = unsaved(self, x, g)
         if keeps_out:
             out = unsaved_result(self, out, g)
         return (rule(g, *[x if s == 0 else out for s in reads]),)
 
-    cls.by_rules = pull_saved if reads else pull
-    if "pull" not in cls.__dict__:
-        cls.pull = cls.by_rules
-    return apply
+    made: Callable[[Any], Any] = make_pointwise(cls, apply, pull_saved if reads else pull, bool(reads))
+    return made
 
 
 def make_binary(cls: Any, refuse: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
@@ -770,24 +875,24 @@ def make_binary(cls: Any, refuse: Callable[[Any, Any], Any]) -> Callable[[Any, A
 
     def apply(x: Any, y: Any) -> Any:
         ex = ey = None
-        if isinstance(x, TensorCore):
+        if type(x) is _Tensor or isinstance(x, TensorCore):
             a = x._data
             ex = x._node
             if ex is LEAF or x._alias is not None:
                 ex = edge_of(x)
-            if isinstance(y, TensorCore):
+            if type(y) is _Tensor or isinstance(y, TensorCore):
                 b = y._data
                 ey = y._node
                 if ey is LEAF or y._alias is not None:
                     ey = edge_of(y)
             elif isinstance(y, OPERANDS):
-                b = y if y.__class__ is float or y.__class__ is int or y.__class__ is ndarray else weak(y)
+                b = y if type(y) is float or type(y) is int or type(y) is ndarray else weak(y)
             else:
                 return refuse(cls, y)
         elif not isinstance(x, OPERANDS):
             return refuse(cls, x)
         elif isinstance(y, TensorCore):
-            a = x if x.__class__ is float or x.__class__ is int or x.__class__ is ndarray else weak(x)
+            a = x if type(x) is float or type(x) is int or type(x) is ndarray else weak(x)
             b = y._data
             ey = y._node
             if ey is LEAF or y._alias is not None:
@@ -798,17 +903,17 @@ def make_binary(cls: Any, refuse: Callable[[Any, Any], Any]) -> Callable[[Any, A
             data = forward(a, b)
         except (TypeError, ValueError, OverflowError) as error:
             raise complaint(cls, (x, y), error) from error
-        kind = data.__class__
-        if kind is ndarray or kind is not a.__class__ or kind is not b.__class__:
+        kind = type(data)
+        if kind is ndarray or kind is not type(a) or kind is not type(b):
             found = data.dtype
             if (
-                a.__class__ is float
-                or a.__class__ is int
-                or a.__class__ is bool
+                type(a) is float
+                or type(a) is int
+                or type(a) is bool
                 or a.dtype is not found
-                or b.__class__ is not float
-                and b.__class__ is not int
-                and b.__class__ is not bool
+                or type(b) is not float
+                and type(b) is not int
+                and type(b) is not bool
                 and b.dtype is not found
             ) and (wanted := meeting_dtype(cls, (a, b))) is not None:
                 return apply(cast(x, wanted), cast(y, wanted))
@@ -816,26 +921,24 @@ def make_binary(cls: Any, refuse: Callable[[Any, Any], Any]) -> Callable[[Any, A
         out._data = data
         out._grad = out._alias = None
         if (ex is not None or ey is not None) and is_recording():
-            node = out._node = new(cls)
-            node.edges = ex, ey
+            node = out._node = cls()
+            node.left = ex
+            node.right = ey
             node.extra = None
             if keeps:
-                node.saved = (
-                    x if (dx_keeps_x and ex is not None) or (dy_keeps_x and ey is not None) else None,
-                    y if (dx_keeps_y and ex is not None) or (dy_keeps_y and ey is not None) else None,
-                    data if (dx_keeps_out and ex is not None) or (dy_keeps_out and ey is not None) else None,
-                )
+                node.kept_x = x if (dx_keeps_x and ex is not None) or (dy_keeps_x and ey is not None) else None
+                node.kept_y = y if (dx_keeps_y and ex is not None) or (dy_keeps_y and ey is not None) else None
+                node.kept_out = data if (dx_keeps_out and ex is not None) or (dy_keeps_out and ey is not None) else None
                 frame = getframe(1)
                 if id(frame.f_globals) not in _outside:
                     frame = user_frame(frame)
                 node.code = frame.f_code
                 node.at = frame.f_lasti
             else:
-                node.saved = ()
-                if ey is None:  # no rule reads the number that was added, but pictures show it
-                    node.added = y if y.__class__ is float or y.__class__ is int else None
-                elif ex is None:
-                    node.added = x if x.__class__ is float or x.__class__ is int else None
+                # No rule reads a number that was added, but pictures show it.
+                node.kept_x = x if type(x) is float or type(x) is int else None
+                node.kept_y = y if type(y) is float or type(y) is int else None
+                node.kept_out = None
             if kind is ndarray:
                 shape = data.shape
                 if (ex is not None and a.shape != shape) or (ey is not None and b.shape != shape):
@@ -849,17 +952,17 @@ def make_binary(cls: Any, refuse: Callable[[Any, Any], Any]) -> Callable[[Any, A
         ex, ey = edges
         return None if ex is None else dx(g), None if ey is None else dy(g)
 
-    def pull_other(self: Function, g: Any, edges: Any) -> Any:
+    def pull_other(self: Any, g: Any, edges: Any) -> Any:
         # Each rule reads the other argument, or nothing: products.
         ex, ey = edges
-        x, y, _ = self.saved
+        x, y = self.kept_x, self.kept_y
         if ex is not None:
-            if isinstance(y, TensorCore):
-                y = y._data if y._alias is None and not isinstance(g, TensorCore) else unsaved(self, y, g)
+            if type(y) is _Tensor or isinstance(y, TensorCore):
+                y = y._data if y._alias is None and type(g) is type(y._data) else unsaved(self, y, g)
             ex = dx(g, y) if dx_keeps_y else dx(g)
         if ey is not None:
-            if isinstance(x, TensorCore):
-                x = x._data if x._alias is None and not isinstance(g, TensorCore) else unsaved(self, x, g)
+            if type(x) is _Tensor or isinstance(x, TensorCore):
+                x = x._data if x._alias is None and type(g) is type(x._data) else unsaved(self, x, g)
             ey = dy(g, x) if dy_keeps_x else dy(g)
         return ex, ey
 
@@ -871,8 +974,9 @@ def make_binary(cls: Any, refuse: Callable[[Any, Any], Any]) -> Callable[[Any, A
             for edge, rule, reads in zip(edges, (dx, dy), (reads_x, reads_y), strict=True)
         ]
 
-    cls.pull = pull if not keeps else pull_other if set(reads_x) <= {1} and set(reads_y) <= {0} else pull_any
-    return apply
+    way = pull if not keeps else pull_other if set(reads_x) <= {1} and set(reads_y) <= {0} else pull_any
+    made: Callable[[Any, Any], Any] = make_pointwise(cls, apply, way, keeps)
+    return made
 
 
 class Variadic(Function):

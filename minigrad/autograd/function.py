@@ -65,7 +65,7 @@ class FunctionCtx:
 class Node(Operation):
     """The node of a user's operation."""
 
-    __slots__ = ("ctx", "given", "metas", "results")
+    __slots__ = ("ctx", "edges", "given", "metas", "results", "saved")
     ctx: Any
     given: tuple[bool, ...]  # which arguments were tensors
     metas: Any  # their shapes and dtypes

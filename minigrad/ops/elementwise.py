@@ -349,8 +349,12 @@ class Relu(Unary):
     def pull(self, g: Any, edges: Any) -> Sequence[Any]:
         """The gradient; of images, deferred if nothing but a convolution reads it."""
         if g.ndim > 2 and not isinstance(g, TensorCore):
-            out = unsaved_result(self, self.saved[1], g)
-            if may_defer(edges) and g.dtype.char in "fd" and (isinstance(g, Deferred) or g.strides == out.strides):
+            out = unsaved_result(self, self.kept_out, g)
+            if (
+                may_defer(self, edges)
+                and g.dtype.char in "fd"
+                and (isinstance(g, Deferred) or g.strides == out.strides)
+            ):
                 return (g if isinstance(g, Deferred) and g.rectify(out) else kernel.ReluGradient(g, out),)
             g = g.array() if isinstance(g, Deferred) else g
         found: Sequence[Any] = self.by_rules(g, edges)

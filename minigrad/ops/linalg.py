@@ -8,7 +8,7 @@ import numpy as np
 
 from minigrad.domains import OneOf, Reals, Source
 from minigrad.errors import DimensionError, DtypeError, ShapeError, describe, describe_all
-from minigrad.function import Binary, Function, TensorCore, Variadic, make_apply, raw
+from minigrad.function import Function, TensorCore, Variadic, raw
 from minigrad.kernels.sums import sum_rows, sum_to
 from minigrad.ops.elementwise import only_tensors
 
@@ -39,15 +39,11 @@ HALF = np.dtype(np.float16)
 ndarray = np.ndarray  # NumPy's module is slow to look into
 
 
-class Matmul(Binary):
+class Matmul(Function):
     """x @ y: vectors, matrices and batches that broadcast. PyTorch: `matmul`. Book 5.6 (Affine)."""
 
-    symbol, domain = "@", (Reals(shape=_left), Reals(shape=_right))
+    symbol, broadcasts, domain = "@", True, (Reals(shape=_left), Reals(shape=_right))
     rejects = ((np.ones((2, 3)), np.ones((2, 3))), (np.ones(()), np.ones(3)), (np.ones(3), np.ones(4)))
-
-    @classmethod
-    def prepare(cls) -> None:
-        cls.apply = staticmethod(make_apply(cls))
 
     def forward(x: Any, y: Any) -> Any:
         if not x.ndim or not y.ndim:

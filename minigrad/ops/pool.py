@@ -67,7 +67,7 @@ class MaxPool(Function):
     def pull(self, g: Any, edges: Any) -> Sequence[Any]:
         """The gradient, deferred if nothing but a ReLU or a convolution reads it."""
         saved = dict(zip(self.slots, self.saved, strict=True))
-        if isinstance(g, TensorCore) or g.dtype.char not in "fd" or not may_defer(edges, saved[0]):
+        if isinstance(g, TensorCore) or g.dtype.char not in "fd" or not may_defer(self, edges, saved[0]):
             return super().pull(g, edges)
         x, out = unsaved(self, saved[0], g), unsaved_result(self, saved[RESULT], g)
         return (kernel.MaxPoolGradient(g, x, out, saved[1], saved[2]),)

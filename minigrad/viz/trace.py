@@ -172,10 +172,10 @@ def find_kept(found: Trace, n: Function) -> None:
                 found.values.setdefault(n, v)
         elif not (isinstance(v, TensorCore) and written_since(v, n.number)):
             known.setdefault(slot, v)
-    added = getattr(n, "added", None)
+    operands = (n.kept_x, n.kept_y) if isinstance(n, Binary) and n.pointwise else ()
     for e, i in zip(n.edges, inputs_of(n), strict=False):
-        if e is None and isinstance(added, (int, float)):
-            known.setdefault(i, added)
+        if e is None and operands and isinstance(operands[i], (int, float)):
+            known.setdefault(i, operands[i])
         if e is not None and i in known:
             found.values.setdefault(e, raw(known[i]))
 
