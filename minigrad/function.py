@@ -380,13 +380,13 @@ ONCE = references((object(),))
 def may_defer(node: Function, edges: Sequence[Any], saved: Any = None) -> bool:
     """Whether the first of the node's edges may be handed a gradient that is computed while it is read (`Deferred`).
 
-    That one must know how, and nothing else may see or add to the gradient: no hook, no other reader of its result. This
-    shows in the number of references to it; `saved` is its result if the node saved that, which refers to it too.
+    That one must know how, and nothing else may add to the gradient: no other node reads its result. This shows in the
+    number of references to it; `saved` is its result if the node saved that, which refers to it too. Hooks get an array.
     """
     if references(edges) > ONCE + node.pointwise + (saved is not None and saved._node is edges[0]):
         return False
     edge = edges[0]
-    return isinstance(edge, Function) and edge.reads_deferred and edge.extra is None and not modes.anomaly.get()
+    return isinstance(edge, Function) and edge.reads_deferred and not modes.anomaly.get()
 
 
 def unsaved_result(node: Function, v: Any, g: Any) -> Any:

@@ -55,3 +55,11 @@ def test_gradients_at_once_are_those_one_by_one(case: Any) -> None:
     )
     np.testing.assert_allclose(by_bias, g.sum(axis=(0, *range(2, g.ndim))), rtol=1e-9, atol=1e-9)
     assert kernel.gradients(g, x, weight, geometry, biased=False)[2] is None
+
+
+@given(cases(), st.booleans())
+def test_rectified_is_the_relu_of_the_convolution(case: Any, biased: bool) -> None:
+    x, weight, geometry, rng = case
+    bias = rng.normal(size=len(weight)) if biased else None
+    plain = kernel.convolve(x, weight, bias, geometry)
+    np.testing.assert_array_equal(kernel.convolve(x, weight, bias, geometry, True), np.maximum(plain, 0))

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import minigrad
-from minigrad import nn
+from minigrad import nn, viz
+from minigrad.viz.recording import recorded
 
 
 def seq(lib: Any) -> Any:
@@ -217,3 +218,91 @@ def test_parameter_containers_list_their_contents() -> None:
     assert "(a): Parameter containing: [minigrad.float32 of size 1x3]" in repr(
         nn.ParameterDict({"a": minigrad.ones(1, 3)})
     )
+
+
+def convolutional(dims: int = 2) -> nn.Sequential:
+    """Two convolutions, each with a ReLU behind it."""
+    convolution: Any = (nn.Conv1d, nn.Conv2d, nn.Conv3d)[dims - 1]
+    own = minigrad.Generator().manual_seed(0)
+    model = nn.Sequential(
+        convolution(1, 2, 2, padding=1),
+        nn.ReLU(),
+        convolution(2, 2, 2, padding="same", bias=False),
+        nn.ReLU(inplace=True),
+        nn.Flatten(0 if dims == 1 else 1),
+    )
+    for p in model.parameters():
+        nn.init.uniform_(p, -1, 1, generator=own)
+    return model
+
+
+def nodes(t: Any) -> list[Any]:
+    """The nodes behind a tensor."""
+    found, stack = [], [t.grad_fn]
+    while stack:
+        node = stack.pop()
+        if node is not None:
+            found.append(node)
+            stack += [following for following, _ in node.next_functions]
+    return found
+
+
+def graph(t: Any) -> list[str]:
+    """Their names."""
+    return [n.name() for n in nodes(t)]
+
+
+@pytest.mark.parametrize("shape", [(3, 1, 4), (3, 1, 4, 4), (3, 1, 3, 3, 3), (1, 4)])
+def test_a_convolution_and_its_relu_are_the_same_at_once_as_apart(shape: tuple[int, ...]) -> None:
+    model = convolutional(max(1, len(shape) - 2))
+    x = minigrad.tensor(np.random.default_rng(0).normal(size=shape).astype(np.float32), requires_grad=True)
+    together = model(x)
+    apart = x
+    for module in model:
+        apart = module(apart)
+    np.testing.assert_array_equal(together.detach().numpy(), apart.detach().numpy())
+    assert graph(together) == graph(apart)
+    inputs = [x, *model.parameters()]
+    weights = minigrad.arange(float(together.numel())).reshape(together.shape)
+    for a, b in zip(
+        minigrad.autograd.grad((together * weights).sum(), inputs),
+        minigrad.autograd.grad((apart * weights).sum(), inputs),
+        strict=True,
+    ):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-5, atol=1e-5)
+
+
+def test_whoever_looks_at_a_convolution_or_its_relu_sees_both() -> None:
+    model, x = convolutional(), minigrad.ones(1, 1, 4, 4)
+    plain = model(x)
+    calls: list[Any] = []
+
+    class Own(nn.ReLU):
+        def forward(self, input: Any) -> Any:
+            calls.append(input)
+            return super().forward(input)
+
+    for index in (0, 1):
+        with model[index].register_forward_hook(lambda module, args, result: calls.append(result)):
+            model(x)
+    relu, model[1] = model[1], Own()
+    model(x)
+    model[1] = relu
+    model[3].forward = lambda input: calls.append(input) or relu(input)
+    np.testing.assert_array_equal(model(x).detach().numpy(), plain.detach().numpy())
+    del model[3].forward
+    between = model[0](x).detach().numpy()
+    after = model[1](model[0](x)).detach().numpy()
+    assert len(calls) == 4
+    for call, wanted in zip(
+        calls, (between, after, between, model[2](minigrad.tensor(after)).detach().numpy()), strict=True
+    ):
+        np.testing.assert_array_equal(call.detach().numpy(), wanted)
+
+
+def test_recorded_pictures_have_the_convolutions_own_values() -> None:
+    model, x = convolutional(), minigrad.tensor(np.linspace(-1, 1, 16, dtype=np.float32).reshape(1, 1, 4, 4))
+    with viz.record():
+        y = model(x)
+    relu = next(n for n in nodes(y) if n.name() == "ReluBackward0" and recorded(n).arguments)
+    assert (recorded(relu).arguments[0] < 0).any()
