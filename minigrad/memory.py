@@ -21,7 +21,6 @@ from minigrad.function import (
     Extra,
     Function,
     TensorCore,
-    cast,
     clock,
     edge_of,
     is_recording,
@@ -32,6 +31,7 @@ from minigrad.function import (
     wrap,
 )
 from minigrad.kernels.overlap import overlaps_itself, overlaps_partly
+from minigrad.operands import cast
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor

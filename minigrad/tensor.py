@@ -17,7 +17,8 @@ import numpy as np
 from minigrad import dtypes, engine, numpy_protocols, printing
 from minigrad.device import CPU, Device, check_device
 from minigrad.errors import DataError, DimensionError, GraphError, ShapeError, describe
-from minigrad.function import LEAF, Output, TensorCore, edge_of, raw, tie
+from minigrad.families import tie
+from minigrad.function import LEAF, Output, TensorCore, edge_of, raw
 from minigrad.function import wrap as wrap
 from minigrad.hooks import RemovableHandle, add_hook, hooks_of
 from minigrad.memory import Alias, Version, alias_of, check_inplace, detached, share, wrote

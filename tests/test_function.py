@@ -12,7 +12,8 @@ import pytest
 import minigrad
 from minigrad.domains import OneOf, Reals
 from minigrad.errors import DtypeError, GraphError, ShapeError
-from minigrad.function import OPERATIONS, Function, Several, Unary, Variadic
+from minigrad.families import Several, Unary, Variadic
+from minigrad.function import OPERATIONS, Function
 from minigrad.testing import check_grads, check_operation
 
 

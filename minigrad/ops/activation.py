@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from minigrad.domains import OneOf, Reals
-from minigrad.function import Function, Unary
+from minigrad.families import Unary
+from minigrad.function import Function
 from minigrad.ops.elementwise import Sigmoid
 
 

@@ -10,7 +10,8 @@ import numpy as np
 from minigrad import dtypes
 from minigrad.domains import Reals
 from minigrad.errors import DtypeError, ShapeError, describe, describe_all
-from minigrad.function import Function, TensorCore, complaint, raw, wrap
+from minigrad.function import Function, TensorCore, raw, wrap
+from minigrad.operands import complaint
 from minigrad.ops.elementwise import only_tensors
 
 if TYPE_CHECKING:

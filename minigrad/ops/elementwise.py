@@ -10,18 +10,8 @@ import numpy as np
 from minigrad import dtypes
 from minigrad.domains import Booleans, Drawn, Reals
 from minigrad.errors import DtypeError, describe
-from minigrad.function import (
-    UFUNCS,
-    Binary,
-    Function,
-    TensorCore,
-    Unary,
-    may_defer,
-    power,
-    raw,
-    unsaved_result,
-    wrap,
-)
+from minigrad.families import Binary, Unary, power
+from minigrad.function import UFUNCS, Function, TensorCore, may_defer, raw, unsaved_result, wrap
 from minigrad.kernels import elementwise as kernel
 from minigrad.kernels.images import Deferred
 from minigrad.memory import inplace

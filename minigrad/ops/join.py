@@ -9,7 +9,8 @@ import numpy as np
 
 from minigrad.domains import Drawn, Reals, Source
 from minigrad.errors import DimensionError, ShapeError
-from minigrad.function import Function, Several, TensorCore, Variadic, raw
+from minigrad.families import Several, Variadic
+from minigrad.function import Function, TensorCore, raw
 from minigrad.ops.dims import Shape, one_dim, sizes_of, some_dims
 
 if TYPE_CHECKING:

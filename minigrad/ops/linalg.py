@@ -8,7 +8,8 @@ import numpy as np
 
 from minigrad.domains import OneOf, Reals, Source
 from minigrad.errors import DimensionError, DtypeError, ShapeError, describe, describe_all
-from minigrad.function import Function, TensorCore, Variadic, raw
+from minigrad.families import Variadic
+from minigrad.function import Function, TensorCore, raw
 from minigrad.kernels.sums import sum_rows, sum_to
 from minigrad.ops.elementwise import only_tensors
 

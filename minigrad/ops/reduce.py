@@ -11,8 +11,9 @@ import numpy as np
 from minigrad import dtypes
 from minigrad.domains import Dim, Dims, Drawn, FilledDim, FilledDims, Flag, Reals
 from minigrad.errors import DimensionError, DtypeError, ShapeError
-from minigrad.function import Function, TensorCore, cast, raw, wrap
+from minigrad.function import Function, TensorCore, raw, wrap
 from minigrad.kernels.sums import repeated
+from minigrad.operands import cast
 from minigrad.ops.dims import all_dims, one_dim
 from minigrad.ops.elementwise import only_tensors
 from minigrad.ops.index import Gather

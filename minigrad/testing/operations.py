@@ -15,7 +15,8 @@ import numpy as np
 from minigrad import engine, errors
 from minigrad.domains import Shape
 from minigrad.errors import GraphError, describe_all
-from minigrad.function import KEPT, RESULT, Function, Several, TensorCore, Variadic, raw, wrap
+from minigrad.families import Several, Variadic
+from minigrad.function import KEPT, RESULT, Function, TensorCore, raw, wrap
 from minigrad.testing.directional import Kink, check_grads
 from minigrad.testing.drawing import RandomSource, draw
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.function import Bundle, Function, Output, TensorCore, Variadic, line_of, raw
+from minigrad.families import Variadic
+from minigrad.function import Bundle, Function, Output, TensorCore, line_of, raw
 from minigrad.nn.parameter import Parameter
 from minigrad.viz.form import Edge, Event, Form, Node, Quantity, mark_main_path
 from minigrad.viz.local import local_text

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minigrad import function, modes
+from minigrad import modes
 from minigrad.autograd import Function as CustomFunction
 from minigrad.function import Function, Output, raw
 
@@ -24,6 +24,7 @@ class Kept(NamedTuple):
     saved: Any  # what its rules read, as the node had it before it was freed
 
 
+APPLYING = "minigrad.application", "minigrad.families"  # the modules whose `apply` functions are operations
 NOTHING = Kept({}, [], None)
 _kept: weakref.WeakKeyDictionary[Function, Kept] = weakref.WeakKeyDictionary()
 
@@ -63,7 +64,7 @@ def listening(hear: Callable[[Function, Sequence[Any], Sequence[Any]], None]) ->
         code = frame.f_code
         if event != "return" or result is None or code.co_name != "apply":
             return
-        if frame.f_globals is not function.__dict__ and code is not _custom:
+        if frame.f_globals.get("__name__") not in APPLYING and code is not _custom:
             return
         given = frame.f_locals
         if isinstance(result, (tuple, list)):

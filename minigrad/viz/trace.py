@@ -19,22 +19,8 @@ import numpy as np
 from minigrad import modes
 from minigrad.engine import reachable
 from minigrad.errors import GraphError, describe
-from minigrad.function import (
-    RESULT,
-    Binary,
-    Bundle,
-    Function,
-    Output,
-    Several,
-    TensorCore,
-    Unary,
-    Variadic,
-    edge_of,
-    keep,
-    live_slots,
-    new,
-    raw,
-)
+from minigrad.families import Binary, Several, Unary, Variadic
+from minigrad.function import RESULT, Bundle, Function, Output, TensorCore, edge_of, keep, live_slots, new, raw
 from minigrad.kernels.sums import sum_to
 from minigrad.viz.form import DATA_LIMIT
 from minigrad.viz.recording import recorded

@@ -10,7 +10,7 @@ import pytest
 import minigrad
 from minigrad.domains import Reals
 from minigrad.errors import DtypeError
-from minigrad.function import Unary
+from minigrad.families import Unary
 from minigrad.testing import GradcheckError, Kink, check_grads
 
 

@@ -9,7 +9,8 @@ import pytest
 
 import minigrad
 from minigrad.domains import Reals
-from minigrad.function import Binary, Function, Unary
+from minigrad.families import Binary, Unary
+from minigrad.function import Function
 from minigrad.testing import PROPERTIES, GradcheckError, Kink, RandomSource, check_operation, draw
 from minigrad.testing.operations import is_defined, rejects_bad_arguments
 
