@@ -57,16 +57,22 @@ def blocks(
     elif groups > 1:
         order = (view.ndim - 1, *range(view.ndim - 1))
     buffer = np.empty(count * rows * math.prod(size[1:]) * math.prod(view.shape[1 + dims :]), view.dtype)
+    known: Any = None
     for a, b, top, bottom in places:
-        seen = padded.seen(view, a, b)[:, top:bottom].transpose(order)
-        copied = buffer[: seen.size]
-        copied.reshape(seen.shape)[...] = seen
-        columns = copied.view(images.dtype)
-        place = slice(a, b), slice(top, bottom)
-        if channels == 1:
-            yield place, columns.reshape(width, -1).T[None], padded.seen(padded.frame, a, b)
-        else:
-            yield place, columns.reshape(groups, -1, width // groups), padded.seen(padded.frame, a, b)
+        padded.fill(a, b)
+        if (
+            known != (b - a, top, bottom) or padded.inner is None
+        ):  # else all is where it was: less to do with the lock held
+            known = b - a, top, bottom
+            frame = padded.seen(padded.frame, a, b)
+            seen = padded.seen(view, a, b)[:, top:bottom].transpose(order)
+            copied = buffer[: seen.size]
+            target, columns = copied.reshape(seen.shape), copied.view(images.dtype)
+            columns = (
+                columns.reshape(width, -1).T[None] if channels == 1 else columns.reshape(groups, -1, width // groups)
+            )
+        target[...] = seen
+        yield (slice(a, b), slice(top, bottom)), columns, frame
 
 
 def windows(frame: Array, window: Shape, size: Shape, geometry: Geometry) -> Array:
@@ -113,16 +119,18 @@ class Padded:
             self.frame = images
 
     def seen(self, view: Array, first: int, last: int) -> Array:
-        """The part of a view of the frame that shows images first to last."""
-        if self.inner is None:
-            return view[first:last]
-        if self.filled != first:
-            self.filled = first
-            if isinstance(self.images, Deferred):
-                self.images.fill(self.inner[: last - first], first, last)
-            else:
-                self.inner[: last - first] = self.images[(slice(first, last), *self.kept)]
-        return view[: last - first]
+        """The part of a view of the frame that shows images first to last, once it is filled with them."""
+        return view[first:last] if self.inner is None else view[: last - first]
+
+    def fill(self, first: int, last: int) -> None:
+        """Fill the frame with images first to last, if it is not these already."""
+        if self.inner is None or self.filled == first:
+            return
+        self.filled = first
+        if isinstance(self.images, Deferred):
+            self.images.fill(self.inner[: last - first], first, last)
+        else:
+            self.inner[: last - first] = self.images[(slice(first, last), *self.kept)]
 
 
 def inside(size: Shape, padding: Shape) -> tuple[slice, ...]:

@@ -132,14 +132,14 @@ class Convolution(Function):
 
     def pull(self, g: Any, edges: Any) -> Sequence[Any]:
         """All gradients in one pass over the images, where that of the weight is wanted, and as an array."""
-        if isinstance(g, TensorCore) or edges[1] is None:
-            return super().pull(g.array() if isinstance(g, Deferred) else g, edges)
         saved = dict(zip(self.slots, self.saved, strict=True))
-        x, geometry, biased = unsaved(self, saved[0], g), saved[3], edges[2] is not None
+        shape, geometry = saved[self._slot("weight_shape")], saved[self._slot("geometry")]
+        if isinstance(g, TensorCore) or edges[1] is None or 0 in shape:
+            return super().pull(g.array() if isinstance(g, Deferred) else g, edges)
+        x, biased = unsaved(self, saved[0], g), edges[2] is not None
         if edges[0] is not None:
             return kernel.gradients(g, x, unsaved(self, saved[1], g), geometry, biased)
-        window = saved[self._slot("weight_shape")][2:]
-        return (None, *kernel.weight_and_bias_gradient(g, x, window, geometry, biased))
+        return (None, *kernel.weight_and_bias_gradient(g, x, shape[2:], geometry, biased))
 
 
 def rectified_convolution(x: Any, weight: Any, bias: Any, geometry: Geometry) -> Any:

@@ -204,3 +204,11 @@ def test_results_are_channels_last_in_memory_and_can_be_viewed_flat() -> None:
     assert out.view(2, -1).tolist() == out.reshape(2, -1).tolist() == out.flatten(1).tolist()
     with pytest.raises(RuntimeError, match="view size is not compatible"):
         x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2).view(2, -1)
+
+
+def test_the_bias_of_images_without_channels_gets_its_gradient() -> None:
+    bias = minigrad.ones(3, requires_grad=True)
+    weight = minigrad.ones(3, 0, 2, 2, requires_grad=True)
+    functional.conv2d(minigrad.ones(2, 0, 4, 4), weight, bias).sum().backward()
+    assert bias.grad is not None
+    assert bias.grad.tolist() == [18] * 3
