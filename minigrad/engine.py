@@ -18,7 +18,7 @@ import numpy as np
 
 from minigrad import modes
 from minigrad.errors import GraphError, ShapeError, describe
-from minigrad.function import Bundle, Function, TensorCore, edge_of, holds_arrays, line_of, wrap
+from minigrad.function import Bundle, Function, TensorCore, edge_of, line_of, wrap
 from minigrad.hooks import Hooks
 from minigrad.kernels.images import Deferred
 from minigrad.kernels.sums import sum_to
@@ -79,8 +79,8 @@ def walk(
             if n.saved is None:
                 raise n.freed()
             gradients = n.pull(g, edges)
-            if not retain_graph and holds_arrays(n.saved):
-                n.saved = None
+            if not retain_graph:
+                n.release()
         if extra is not None:
             if extra.broadcast is not None:
                 gradients = [d if d is None else sum_to(d, s) for d, s in zip(gradients, extra.broadcast, strict=True)]

@@ -127,12 +127,16 @@ def make_pointwise(cls: Any, apply: Any, pull: Any, keeps: bool) -> Any:
             self.kept_out = RELEASED
         return edges, gradients
 
+    def release(self: Any) -> None:
+        if keeps:
+            self.saved = None
+
     pull = cls.by_rules = own(pull)
     if "pull" in cls.__dict__:
         pull = cls.pull
     else:
         cls.pull = pull
-    cls.pointwise, cls.flow = True, own(flow)
+    cls.pointwise, cls.flow, cls.release = True, own(flow), release
     return own(apply)
 
 

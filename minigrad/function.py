@@ -267,9 +267,14 @@ class Function(metaclass=Slotted):
         if saved is None:
             raise self.freed()
         gradients = self.pull(g, edges)
-        if saved and not retain and holds_arrays(saved):
-            self.saved = None
+        if not retain:
+            self.release()
         return edges, gradients
+
+    def release(self) -> None:
+        """Let go of what was saved, if that frees memory; shapes stay, so that the graph can be walked again."""
+        if self.saved and holds_arrays(self.saved):
+            self.saved = None
 
     def freed(self) -> GraphError:
         return GraphError(
@@ -339,7 +344,7 @@ def unsaved(node: Function, v: Any, g: Any) -> Any:
 
 
 def holds_arrays(saved: Any) -> bool:
-    """Whether freeing these saved values frees memory; shapes and numbers stay, so that the graph can be walked again."""
+    """Whether there is more than shapes and numbers among saved values."""
     for v in saved:
         kind = type(v)
         if v is not None and kind is not tuple and kind is not int and kind is not bool:

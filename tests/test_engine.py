@@ -43,6 +43,9 @@ LINES = """
     x = L.tensor([1., 2], requires_grad=True); y = (x * x).sum(); y.backward(retain_graph=True); y.backward(); x.grad
     x = L.tensor([1., 2], requires_grad=True); y = (x * x).sum(); y.backward(None, True); y.backward(); x.grad
     x = L.tensor([1., 2], requires_grad=True); y = (x * x).sum(); y.backward(retain_graph=True); y.backward(); y.backward()
+    x = L.ones(3, requires_grad=True); y = ((1 - x) + 1.5 - x).sum(); y.backward(); y.backward(); x.grad
+    x = L.ones(3, requires_grad=True); y = ((1 - x) + 1.5 - x).sum(); L.autograd.grad(y, x), L.autograd.grad(y, x)
+    x = L.ones(3, requires_grad=True); y = (x * 2).sum(); L.autograd.grad(y, x), L.autograd.grad(y, x)
     x = L.tensor([1., 2], requires_grad=True); y = (x + x).sum(); y.backward(); y.backward(); x.grad
     x = L.tensor([1., 2], requires_grad=True); y = x.exp(); y.sum().backward(); (y * 2).sum().backward()
     x = L.tensor([1., 2], requires_grad=True); y = x.exp(); L.autograd.grad(y.sum(), x); L.autograd.grad(y.sum(), x)
