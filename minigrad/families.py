@@ -61,7 +61,6 @@ OPERATORS: dict[Any, Callable[..., Any]] = {
     np.true_divide: operator.truediv,
     np.negative: operator.neg,
     np.positive: operator.pos,
-    np.matmul: operator.matmul,
     np.power: power,
 }
 

@@ -8,16 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.kernels.images import Deferred, channels_last
+from minigrad.kernels.images import Array, Deferred, channels_last
 from minigrad.kernels.overlap import is_dense
 from minigrad.kernels.threads import split
 
-Array = np.ndarray[Any, Any]
-
 LARGE = 1 << 17  # elements below which a second thread costs more than it saves
-BLOCK = (
-    1 << 18
-)  # elements at a time: shorter calls let threads wait for the interpreter's lock, a longer mask is no gain
+BLOCK = 1 << 18  # elements at a time: shorter calls let threads wait for the interpreter's lock
 ROW = 1 << 12  # zeros that many elements are compared with
 
 

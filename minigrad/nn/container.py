@@ -29,9 +29,9 @@ def position(index: Any, size: int) -> int:
 CONVOLUTIONS = Conv1d, Conv2d, Conv3d
 
 
-def is_plain(module: Module, *kinds: type[Module]) -> bool:
-    """Whether a module is just that, no subclass, no hook: then nobody can tell how its result is computed."""
-    return module.__class__ in kinds and module._hooks is None and "forward" not in module.__dict__
+def is_plain(module: Module) -> bool:
+    """Whether a module has no hook and no forward of its own: then nobody can tell how its class's is computed."""
+    return module._hooks is None and "forward" not in module.__dict__
 
 
 class ModuleSequence(Module):
@@ -101,11 +101,11 @@ class Sequential(ModuleSequence):
         convolution: Any = None  # waits for the ReLU that may follow
         for module in self._modules.values():
             if convolution is not None:
-                if is_plain(module, ReLU):
+                if module.__class__ is ReLU and is_plain(module):
                     input, convolution = convolution.rectified(input), None
                     continue
                 input, convolution = convolution(input), None
-            if isinstance(module, CONVOLUTIONS) and is_plain(module, *CONVOLUTIONS) and fusing.get():
+            if module.__class__ in CONVOLUTIONS and is_plain(module) and fusing.get():
                 convolution = module
             else:
                 input = module(input)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import minigrad
 from minigrad.nn import functional, init
-from minigrad.nn.functional.convolution import convolved_and_rectified
+from minigrad.nn.functional.convolution import convolved
 from minigrad.nn.functional.sizes import Shape, Sizes
 from minigrad.nn.module import Module
 from minigrad.nn.parameter import Parameter
+from minigrad.ops.conv import rectified_convolution
 from minigrad.tensor import Tensor
 
 
@@ -158,7 +160,9 @@ class _Correlation(_Convolution):
         """relu(self(input)), for `Sequential`: a batch passes once through the cache instead of twice."""
         if input.ndim != self.dims + 2:
             return functional.relu(self.forward(input))
-        return self._apply_to(input, convolved_and_rectified)
+        return self._apply_to(
+            input, partial(convolved, f"conv{self.dims}d", self.dims, operation=rectified_convolution)
+        )
 
     def _apply_to(self, input: Tensor, convolve: Callable[..., Tensor]) -> Tensor:
         padding: Any = self.padding

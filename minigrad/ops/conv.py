@@ -145,11 +145,7 @@ class Convolution(Function):
 def rectified_convolution(x: Any, weight: Any, bias: Any, geometry: Geometry) -> Any:
     """relu(convolution), recorded as these two, but computed in one pass: what lies between them is nowhere."""
     out = Convolution.apply(x, weight, bias, geometry, True)
-    between = out._node
-    if between is not None:
-        out._node = None
-        node = record(Relu, (out,), (between,), out._data)
-        out._node = node
+    out._node = record(Relu, (out,), (out._node,), out._data)
     return out
 
 

@@ -10,7 +10,7 @@ from minigrad.errors import ShapeError, describe
 from minigrad.kernels.images import Geometry
 from minigrad.nn.functional.padding import pad
 from minigrad.nn.functional.sizes import Shape, Sizes, batched, one_floating_dtype, per_dim
-from minigrad.ops.conv import Convolution, ConvolutionInput, Fold, Unfold, rectified_convolution
+from minigrad.ops.conv import Convolution, ConvolutionInput, Fold, Unfold
 from minigrad.tensor import Tensor
 
 
@@ -24,7 +24,7 @@ def conv1d(
     groups: int = 1,
 ) -> Tensor:
     """Correlation of signals (N, C, L) with filters (K, C / groups, FL) -> (N, K, OL). As `conv2d`."""
-    return _convolved("conv1d", 1, input, weight, bias, stride, padding, dilation, groups)
+    return convolved("conv1d", 1, input, weight, bias, stride, padding, dilation, groups)
 
 
 def conv2d(
@@ -42,7 +42,7 @@ def conv2d(
     `padding` may be 'valid' or 'same' (stride 1). An image (C, H, W) without batch gives one. Raises ShapeError if the
     filter is larger than the padded image or the channels do not fit, DtypeError unless all have one floating dtype.
     """
-    return _convolved("conv2d", 2, input, weight, bias, stride, padding, dilation, groups)
+    return convolved("conv2d", 2, input, weight, bias, stride, padding, dilation, groups)
 
 
 def conv3d(
@@ -55,10 +55,10 @@ def conv3d(
     groups: int = 1,
 ) -> Tensor:
     """Correlation of volumes (N, C, D, H, W) with filters (K, C / groups, FD, FH, FW). As `conv2d`."""
-    return _convolved("conv3d", 3, input, weight, bias, stride, padding, dilation, groups)
+    return convolved("conv3d", 3, input, weight, bias, stride, padding, dilation, groups)
 
 
-def _convolved(
+def convolved(
     name: str,
     dims: int,
     input: Tensor,
@@ -70,6 +70,7 @@ def _convolved(
     groups: int,
     operation: Callable[..., Tensor] | None = None,
 ) -> Tensor:
+    """The convolution in so many dimensions, or another operation with its arguments."""
     images, has_batch = batched(name, input, dims)
     one_floating_dtype(name, input, weight, bias)
     if weight.ndim != dims + 2:
@@ -82,20 +83,6 @@ def _convolved(
         around = per_dim(name, "padding", padding, dims)
     out = (operation or Convolution.apply)(images, weight, bias, Geometry(steps, around, spread, groups))
     return out if has_batch else out.squeeze(0)
-
-
-def convolved_and_rectified(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    stride: Sizes,
-    padding: Sizes | str,
-    dilation: Sizes,
-    groups: int,
-) -> Tensor:
-    """relu(conv2d(...)) of a batch, as two operations of the graph that are computed in one pass."""
-    dims, apply = weight.ndim - 2, rectified_convolution
-    return _convolved(f"conv{dims}d", dims, input, weight, bias, stride, padding, dilation, groups, apply)
 
 
 def named_padding(
