@@ -70,17 +70,12 @@ def walk(
             g = before_node(extra.hooks, g)
         if wanted is not None and n in wanted:
             found[n] = g
-        if needed is None:
-            edges, gradients = n.flow(g, retain_graph)
-        else:
+        edges = None
+        if needed is not None:
             edges = needed.get(n)
             if edges is None:
                 continue
-            if n.saved is None:
-                raise n.freed()
-            gradients = n.pull(g, edges)
-            if not retain_graph:
-                n.release()
+        edges, gradients = n.flow(g, edges, retain_graph)
         if extra is not None:
             if extra.broadcast is not None:
                 gradients = [d if d is None else sum_to(d, s) for d, s in zip(gradients, extra.broadcast, strict=True)]

@@ -116,26 +116,23 @@ class Pointwise(Function):
 def make_pointwise(cls: Any, apply: Any, pull: Any, keeps: bool) -> Any:
     """Give the class its `pull` and `flow`; gives back its `apply`. Each has code of its own, see `own`."""
 
-    def flow(self: Any, g: Any, retain: bool) -> Any:
+    def flow(self: Any, g: Any, edges: Any, retain: bool) -> Any:
         if self.kept_out is RELEASED:
             raise self.freed()
-        edges = self.left, self.right
+        if edges is None:
+            edges = self.left, self.right
         gradients = pull(self, g, edges)
         if keeps and not retain:
             self.kept_x = self.kept_y = None
             self.kept_out = RELEASED
         return edges, gradients
 
-    def release(self: Any) -> None:
-        if keeps:
-            self.saved = None
-
     pull = cls.by_rules = own(pull)
     if "pull" in cls.__dict__:
         pull = cls.pull
     else:
         cls.pull = pull
-    cls.pointwise, cls.flow, cls.release = True, own(flow), release
+    cls.pointwise, cls.flow = True, own(flow)
     return own(apply)
 
 

@@ -261,20 +261,20 @@ class Function(metaclass=Slotted):
         found: Sequence[Any] = type(self).by_rules(self, g, edges)
         return found
 
-    def flow(self, g: Any, retain: bool) -> tuple[Any, Sequence[Any]]:
-        """The edges and `pull`'s gradients for them; then what was saved is let go, unless it is to be retained."""
-        saved, edges = self.saved, self.edges
+    def flow(self, g: Any, edges: Any, retain: bool) -> tuple[Any, Sequence[Any]]:
+        """The edges (all, if None are given) and `pull`'s gradients for them; then what was saved is let go.
+
+        Unless it is to be retained, or is nothing but shapes and numbers: then the graph can be walked again.
+        """
+        saved = self.saved
         if saved is None:
             raise self.freed()
+        if edges is None:
+            edges = self.edges
         gradients = self.pull(g, edges)
-        if not retain:
-            self.release()
-        return edges, gradients
-
-    def release(self) -> None:
-        """Let go of what was saved, if that frees memory; shapes stay, so that the graph can be walked again."""
-        if self.saved and holds_arrays(self.saved):
+        if saved and not retain and holds_arrays(saved):
             self.saved = None
+        return edges, gradients
 
     def freed(self) -> GraphError:
         return GraphError(
