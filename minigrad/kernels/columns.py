@@ -3,76 +3,121 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from minigrad.kernels.images import Array, Deferred, Geometry, Shape, channels_first, precise
+from minigrad.kernels.threads import available, cut
+
+T = TypeVar("T")
 
 BLOCK = 3 << 19  # bytes of columns at a time
 
 
-def rows_at_a_time(window: Shape, size: Shape, channels: int, itemsize: int) -> int:
-    """How many rows of the result have their columns made together."""
-    return min(size[0], max(1, BLOCK // max(1, math.prod((*size[1:], *window)) * channels * itemsize)))
+SMALL = 1 << 16  # multiplications below which a second thread costs more than it saves
 
 
-def in_strips(window: Shape, size: Shape, images: Array | Deferred) -> bool:
-    """Whether `blocks` of channels-last images are a few rows of one: an image's columns would be too large at once."""
-    return rows_at_a_time(window, size, images.shape[-1], images.dtype.itemsize) < size[0]
+class Block(NamedTuple):
+    """What is computed at a time of a convolution's result (N, *size, K): some images, or some rows of one."""
+
+    first: int
+    last: int
+    top: int
+    bottom: int
+
+    @property
+    def place(self) -> tuple[slice, slice]:
+        return slice(self.first, self.last), slice(self.top, self.bottom)
 
 
-def blocks(
-    images: Array | Deferred, window: Shape, size: Shape, geometry: Geometry, first: int, last: int
-) -> Iterator[tuple[Any, Array, Array]]:
-    """(place in the result, columns there, images padded) of images[first:last], a few or a few rows of one at a time.
+def blocks(images: Array | Deferred, weight: Array, size: Shape) -> list[Block]:
+    """Blocks whose columns, of channels-last images for a weight (K, C / groups, *window), take at most BLOCK bytes."""
+    height, rest = size[0], math.prod(size[1:])
+    row = math.prod(weight.shape[2:]) * images.shape[-1] * images.dtype.itemsize * rest
+    rows, least = max(1, BLOCK // row), -(-SMALL // (rest * weight.size))
+    if rows >= height and len(images) >= available():
+        counted = cut(len(images), rows // height, -(-least // height))
+        return [Block(first, last, 0, height) for first, last in counted]
+    strips = cut(height, rows, least)
+    return [Block(a, a + 1, top, bottom) for a in range(len(images)) for top, bottom in strips]
 
-    Columns are (groups, positions, window * channels / groups), in a buffer that the next block overwrites.
+
+def in_strips(blocks: list[Block]) -> bool:
+    """Whether several blocks are of one image."""
+    return any(block.top for block in blocks)
+
+
+def in_pieces(every: Sequence[T], one: Array) -> list[Sequence[T]]:
+    """The tasks cut into runs that each have a sum as large as `one`: who does what then changes no digit of the total.
+
+    As many as the sums fit into the cache, so that no thread waits long for the last.
     """
-    channels, groups = images.shape[-1], geometry.groups
-    width = math.prod(window) * channels
-    if not width:
-        return
-    rows = rows_at_a_time(window, size, channels, images.dtype.itemsize)
-    row = max(1, math.prod(size[1:]) * width * images.dtype.itemsize)
-    count = min(last - first, max(1, BLOCK // (row * size[0]))) if rows == size[0] else 1
-    padded = Padded(images, count, geometry.reach(window, size), geometry.padding)
-    places = (
-        (a, min(a + count, last), top, min(top + rows, size[0]))
-        for a in range(first, last, count)
-        for top in range(0, size[0], rows)
-    )
-    if width == channels and groups == 1 and padded.inner is None and size == images.shape[1:-1]:
-        for a, b, top, bottom in places:  # a window of one element: the images are the columns
-            seen = padded.frame[a:b, top:bottom]
-            yield (slice(a, b), slice(top, bottom)), seen.reshape(1, -1, channels), seen
-        return
-    view = windows(padded.frame, window, size, geometry)
-    dims = len(size)
-    order = tuple(range(view.ndim))
-    if channels == 1:  # positions last in memory: long runs, where those of one channel would be short
-        order = (*range(1 + dims, view.ndim), *range(1 + dims))
-    elif groups > 1:
-        order = (view.ndim - 1, *range(view.ndim - 1))
-    buffer = np.empty(count * rows * math.prod(size[1:]) * math.prod(view.shape[1 + dims :]), view.dtype)
-    known: Any = None
-    for a, b, top, bottom in places:
-        padded.fill(a, b)
-        if (
-            known != (b - a, top, bottom) or padded.inner is None
-        ):  # else all is where it was: less to do with the lock held
-            known = b - a, top, bottom
-            frame = padded.seen(padded.frame, a, b)
-            seen = padded.seen(view, a, b)[:, top:bottom].transpose(order)
-            copied = buffer[: seen.size]
-            target, columns = copied.reshape(seen.shape), copied.view(images.dtype)
-            columns = (
-                columns.reshape(width, -1).T[None] if channels == 1 else columns.reshape(groups, -1, width // groups)
-            )
+    return [every[first:last] for first, last in cut(len(every), max(1, len(every) * one.nbytes // BLOCK))]
+
+
+def takes_ones(window: Shape, groups: int) -> bool:
+    """Whether `Columns` can have one of ones: neither where the images are the columns, nor for each group."""
+    return groups == 1 < math.prod(window)
+
+
+class Columns:
+    """One thread's columns of channels-last images, a block at a time, in a buffer that the next block overwrites.
+
+    With `ones` there is one more, of ones, by which the product adds a bias.
+    """
+
+    def __init__(
+        self,
+        images: Array | Deferred,
+        window: Shape,
+        size: Shape,
+        geometry: Geometry,
+        blocks: list[Block],
+        ones: bool = False,
+    ) -> None:
+        channels, groups, dims = images.shape[-1], geometry.groups, len(size)
+        count = max(block.last - block.first for block in blocks)
+        rows = max(block.bottom - block.top for block in blocks)
+        self.padded = Padded(images, count, geometry.reach(window, size), geometry.padding)
+        self.are_images = groups == math.prod(window) == 1 and self.padded.inner is None and size == images.shape[1:-1]
+        if self.are_images:
+            return
+        self.view = windows(self.padded.frame, window, size, geometry)
+        places, taps = range(1 + dims), range(1 + dims, self.view.ndim)
+        self.width = math.prod(window) * channels // groups
+        shape = groups, count * rows * math.prod(size[1:]), self.width + ones
+        if channels == 1:  # positions last in memory: long runs, where those of one channel would be short
+            self.order = *taps, *places
+            self.buffer = np.empty((1, *shape[:0:-1]), images.dtype).swapaxes(1, 2)
+        else:
+            self.order = *taps[len(taps) - (groups > 1) :], *places, *taps[: len(taps) - (groups > 1)]
+            self.buffer = np.empty(shape, images.dtype)
+        self.buffer[..., self.width :] = 1
+        self.known: dict[Any, tuple[Array, Array, Array]] = {}
+
+    def at(self, block: Block) -> Array:
+        """(groups, positions, window * channels / groups), and ones, of what the block's windows see."""
+        first, last, top, bottom = block
+        padded = self.padded
+        padded.fill(first, last)
+        if self.are_images:
+            seen = padded.frame[first:last, top:bottom]
+            return seen.reshape(1, -1, seen.shape[-1])
+        key = last - first, top, bottom
+        found = self.known.get(key) if padded.inner is not None else None  # less to do with the interpreter's lock held
+        if found is None:
+            seen = padded.seen(self.view, first, last)[:, top:bottom]
+            columns = self.buffer[:, : math.prod(seen.shape[: padded.images.ndim - 1])]
+            target = columns[..., : self.width] if padded.images.shape[-1] > 1 else columns[0, :, : self.width].T
+            seen = seen.transpose(self.order)
+            target = target.reshape(*seen.shape, seen.itemsize // columns.itemsize).view(seen.dtype)[..., 0]
+            found = self.known[key] = target, seen, columns
+        target, seen, columns = found
         target[...] = seen
-        yield (slice(a, b), slice(top, bottom)), columns, frame
+        return columns
 
 
 def windows(frame: Array, window: Shape, size: Shape, geometry: Geometry) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from minigrad.kernels.images import Array, Deferred, channels_last
 from minigrad.kernels.overlap import is_dense
-from minigrad.kernels.threads import split
+from minigrad.kernels.threads import cut, split
 
 LARGE = 1 << 17  # elements below which a second thread costs more than it saves
 BLOCK = 1 << 18  # elements at a time: shorter calls let threads wait for the interpreter's lock
@@ -34,7 +34,12 @@ def in_parts(work: Callable[..., None], *arrays: Array) -> None:
         work(*arrays)
         return
     rows = [a.reshape(-1) for a in arrays]
-    split(rows[0].size, lambda first, last: work(*(row[first:last] for row in rows)), LARGE // 2)
+
+    def parts(ranges: Iterator[tuple[int, int]]) -> None:
+        for first, last in ranges:
+            work(*(row[first:last] for row in rows))
+
+    split(cut(rows[0].size, BLOCK, LARGE // 2), parts)
 
 
 def relu(x: Array) -> Array:
@@ -45,14 +50,15 @@ def relu(x: Array) -> Array:
         return np.maximum(x, 0)
     out = np.empty_like(x)
     source, target = flat(x), flat(out)
-    row = zeros((ROW,), x.dtype)
+    row, end = zeros((ROW,), x.dtype), x.size // ROW * ROW
+    rows, results = source[:end].reshape(-1, ROW), target[:end].reshape(-1, ROW)
 
-    def part(first: int, last: int) -> None:
-        end = first + (last - first) // ROW * ROW
-        np.maximum(source[first:end].reshape(-1, ROW), row, out=target[first:end].reshape(-1, ROW))
-        np.maximum(source[end:last], 0, out=target[end:last])
+    def work(ranges: Iterator[tuple[int, int]]) -> None:
+        for first, last in ranges:
+            np.maximum(rows[first:last], row, out=results[first:last])
 
-    split(x.size, part, LARGE // 2)
+    split(cut(len(rows), BLOCK // ROW, max(1, LARGE // 2 // ROW)), work)
+    np.maximum(source[end:], 0, out=target[end:])
     return out
 
 
@@ -90,10 +96,9 @@ def relu_gradient(g: Array, out: Array) -> Array:
     found = np.empty_like(g)
     upstream, result, target = flat(g), flat(out), flat(found)
 
-    def part(first: int, last: int) -> None:
-        for a in range(first, last, BLOCK):
-            b = min(a + BLOCK, last)
+    def work(ranges: Iterator[tuple[int, int]]) -> None:
+        for a, b in ranges:
             np.multiply(upstream[a:b], result[a:b] != 0, out=target[a:b])
 
-    split(g.size, part, LARGE // 2)
+    split(cut(g.size, BLOCK, LARGE // 2), work)
     return found

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minigrad.kernels.threads import split
+from minigrad.kernels.threads import cut, split
 
 Array = np.ndarray[Any, Any]
 Shape = tuple[int, ...]
@@ -58,16 +58,10 @@ def precise(x: Array) -> Array:
     return x.astype(np.float32) if x.dtype == np.float16 else x
 
 
-def few(images: Array, first: int, last: int) -> Iterator[tuple[int, int]]:
-    """[first, last) in steps of a few images."""
-    step = max(1, BLOCK // max(1, images[:1].nbytes))
-    for a in range(first, last, step):
-        yield a, min(a + step, last)
-
-
-def least_images(images: Array) -> int:
-    """How many images make a part worth a thread."""
-    return max(1, SMALL * len(images) // max(1, images.size))
+def few(images: Array) -> list[tuple[int, int]]:
+    """The images in ranges of a few, some for each thread."""
+    each = max(1, images.size // max(1, len(images)))
+    return cut(len(images), max(1, BLOCK // (each * images.itemsize)), -(-SMALL // each))
 
 
 class Deferred:
@@ -106,10 +100,10 @@ class Deferred:
         """All of it, as a logical (N, C, *size), over the cores."""
         found = np.empty(self.shape, self.dtype)
 
-        def part(first: int, last: int) -> None:
-            for a, b in few(found, first, last):
-                self.fill(found[a:b], a, b)
+        def work(ranges: Iterator[tuple[int, int]]) -> None:
+            for first, last in ranges:
+                self.fill(found[first:last], first, last)
 
         if found.size:
-            split(len(found), part, least_images(found))
+            split(few(found), work)
         return channels_first(found)

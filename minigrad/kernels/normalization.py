@@ -7,12 +7,14 @@ and more. Sums over tall matrices are products with ones, up to 20 times faster 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from typing import cast
 
 import numpy as np
 
 from minigrad.kernels.images import Array, channels_first, channels_last, precise
 from minigrad.kernels.sums import sum_rows
-from minigrad.kernels.threads import split
+from minigrad.kernels.threads import cut, split
 
 BLOCK = 1 << 18  # elements at a time: shorter calls let threads wait for the interpreter's lock
 SMALL = 1 << 15  # elements below which a second thread costs more than it saves
@@ -37,22 +39,18 @@ def repeated(v: Array, rows: Array) -> Array:
     return v if rows.shape[1] == len(v) else np.tile(v, rows.shape[1] // max(1, len(v)))
 
 
-def per_channel(sums: list[Array], channels: int) -> Array:
-    """The sums of all parts of the rows as one number a channel."""
-    if len(sums) == 1 and len(sums[0]) == channels:
-        return sums[0]
+def per_channel(sums: Array, channels: int) -> Array:
+    """The sums of each part of the rows as one number a channel."""
+    if sums.shape == (1, channels):
+        return cast(Array, sums[0])
     total: Array = np.sum(np.reshape(sums, (-1, channels)), axis=0)
     return total
 
 
-def step_of(rows: Array) -> int:
-    """How many of the rows make a block."""
-    return max(1, BLOCK // max(1, int(rows.shape[1])))
-
-
-def least(rows: Array) -> int:
-    """How many of the rows make a part worth a thread."""
-    return max(1, SMALL // max(1, int(rows.shape[1])))
+def ranges_of(rows: Array) -> list[tuple[int, int]]:
+    """The rows in blocks, some for each thread."""
+    width = max(1, int(rows.shape[1]))
+    return cut(len(rows), max(1, BLOCK // width), -(-SMALL // width))
 
 
 def moments(x: Array) -> tuple[Array, Array]:
@@ -63,22 +61,22 @@ def moments(x: Array) -> tuple[Array, Array]:
     """
     channels = x.shape[1]
     rows = wide(precise(x))
-    step, count = step_of(rows), rows.dtype.type(max(1, x.size // max(1, channels)))
-    start = rows[:step]
-    about = per_channel([sum_rows(start)], channels) / rows.dtype.type(max(1, start.size // max(1, channels)))
+    count, ranges = rows.dtype.type(max(1, x.size // max(1, channels))), ranges_of(rows)
+    start = rows[slice(*ranges[0])] if ranges else rows
+    about = per_channel(sum_rows(start)[None], channels) / rows.dtype.type(max(1, start.size // max(1, channels)))
     line = repeated(about, rows)
 
-    def part(first: int, last: int) -> Array:
-        totals = np.zeros((2, rows.shape[1]), rows.dtype)
-        for a in range(first, last, step):
-            d = rows[a : min(a + step, last)] - line
-            totals[0] += sum_rows(d)
-            np.multiply(d, d, out=d)
-            totals[1] += sum_rows(d)
-        return totals
+    totals = np.zeros((2, len(ranges), rows.shape[1]), rows.dtype)
 
-    parts = split(len(rows), part, least(rows))
-    plain, squares = (per_channel([p[k] for p in parts], channels) / count for k in (0, 1))
+    def work(tasks: Iterator[int]) -> None:
+        for i in tasks:
+            d = rows[slice(*ranges[i])] - line
+            totals[0, i] = sum_rows(d)
+            np.multiply(d, d, out=d)
+            totals[1, i] = sum_rows(d)
+
+    split(range(len(ranges)), work)
+    plain, squares = (per_channel(each, channels) / count for each in totals)
     return about + plain, np.maximum(squares - plain * plain, 0)
 
 
@@ -89,17 +87,15 @@ def combined(x: Array, a: Array, y: Array | None, b: Array | None, c: Array) -> 
     a, c = repeated(a, rows), repeated(c, rows)
     b = None if b is None else repeated(b, rows)
     out = np.empty(rows.shape, x.dtype)
-    step = step_of(rows)
 
-    def part(first: int, last: int) -> None:
-        for start in range(first, last, step):
-            stop = min(start + step, last)
+    def work(ranges: Iterator[tuple[int, int]]) -> None:
+        for start, stop in ranges:
             here = np.multiply(rows[start:stop], a, out=out[start:stop] if out.dtype == a.dtype else None)
             if others is not None:
                 here += others[start:stop] * b
             np.add(here, c, out=out[start:stop], casting="same_kind")
 
-    split(len(rows), part, least(rows))
+    split(ranges_of(rows), work)
     return images(out, x)
 
 
@@ -107,16 +103,15 @@ def sums(g: Array, x: Array, mean: Array) -> tuple[Array, Array]:
     """The sums over all but the channels of g and of g * (x - mean)."""
     rows, others = wide(g), wide(x)
     line = repeated(mean, rows)
-    step = step_of(rows)
+    ranges = ranges_of(rows)
+    totals = np.zeros((2, len(ranges), rows.shape[1]), mean.dtype)
 
-    def part(first: int, last: int) -> Array:
-        totals = np.zeros((2, rows.shape[1]), mean.dtype)
-        for a in range(first, last, step):
-            b = min(a + step, last)
-            totals[0] += sum_rows(rows[a:b])
-            totals[1] += np.einsum("ij,ij->j", rows[a:b], others[a:b] - line)
-        return totals
+    def work(tasks: Iterator[int]) -> None:
+        for i in tasks:
+            a, b = ranges[i]
+            totals[0, i] = sum_rows(rows[a:b])
+            totals[1, i] = np.einsum("ij,ij->j", rows[a:b], others[a:b] - line)
 
-    parts = split(len(rows), part, least(rows))
-    plain, weighted = (per_channel([p[k] for p in parts], len(mean)) for k in (0, 1))
+    split(range(len(ranges)), work)
+    plain, weighted = (per_channel(each, len(mean)) for each in totals)
     return plain, weighted

@@ -8,21 +8,13 @@ position's channels, so that a 2x2 maximum is three `np.maximum` of whole planes
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from minigrad.kernels.convolution import taps
-from minigrad.kernels.images import (
-    Array,
-    Deferred,
-    Geometry,
-    Shape,
-    channels_first,
-    channels_last,
-    few,
-    least_images,
-)
+from minigrad.kernels.images import Array, Deferred, Geometry, Shape, channels_first, channels_last, few
 from minigrad.kernels.threads import split
 
 
@@ -73,13 +65,13 @@ def max_pool(x: Array, window: Shape, size: Shape, geometry: Geometry) -> Array:
     out = np.empty((len(x), *size, x.shape[1]), x.dtype)
     frame = Frame(images, window, size, geometry, lowest(x.dtype))
 
-    def part(first: int, last: int) -> None:
-        for a, b in few(images, first, last):
+    def work(ranges: Iterator[tuple[int, int]]) -> None:
+        for a, b in ranges:
             planes = planes_of(frame.of(a, b), window, size, geometry).copy().view(x.dtype)
             np.maximum.reduce(planes.reshape(math.prod(window), -1), axis=0, out=out[a:b].reshape(-1))
 
     if out.size:
-        split(len(x), part, least_images(images))
+        split(few(images), work)
     return channels_first(out)
 
 
@@ -184,14 +176,14 @@ def sum_pool(x: Array, window: Shape, size: Shape, geometry: Geometry) -> Array:
     out = np.zeros((len(x), *size, x.shape[1]), np.float32 if x.dtype == np.float16 else x.dtype)
     frame = Frame(images, window, size, geometry, 0)
 
-    def part(first: int, last: int) -> None:
-        for a, b in few(images, first, last):
+    def work(ranges: Iterator[tuple[int, int]]) -> None:
+        for a, b in ranges:
             seen, total = frame.of(a, b), out[a:b]
             for place, _ in taps(window, size, geometry):
                 total += seen[place]
 
     if out.size:
-        split(len(x), part, least_images(images))
+        split(few(images), work)
     return channels_first(out)
 
 
@@ -201,8 +193,8 @@ def sum_pool_input(g: Array, window: Shape, size: Shape, geometry: Geometry) -> 
     found = np.zeros((len(g), *size, g.shape[1]), np.float32 if g.dtype == np.float16 else g.dtype)
     frame = Frame(found, window, g.shape[2:], geometry, 0)
 
-    def part(first: int, last: int) -> None:
-        for a, b in few(found, first, last):
+    def work(ranges: Iterator[tuple[int, int]]) -> None:
+        for a, b in ranges:
             spread = found[a:b] if frame.bare else frame.of(a, b)
             rows = np.ascontiguousarray(upstream[a:b])
             for place, _ in taps(window, g.shape[2:], geometry):
@@ -211,5 +203,5 @@ def sum_pool_input(g: Array, window: Shape, size: Shape, geometry: Geometry) -> 
                 found[a:b][frame.kept] = spread[(slice(None), *frame.inner)]
 
     if g.size and found.size:
-        split(len(g), part, least_images(found))
+        split(few(found), work)
     return channels_first(found)

@@ -14,12 +14,15 @@ import ctypes
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+
+T = TypeVar("T")
 
 
 class Blas:
@@ -95,7 +98,7 @@ def find_openblas() -> tuple[ctypes.CDLL, Callable[[], Any], Callable[[int], Any
     return None
 
 
-PIECES = 2  # per thread: whoever is done takes the next, so that a thread which starts late delays nobody
+RANGES = 2  # for each thread at least: whoever is done takes the next, so that a thread which starts late delays nobody
 
 blas = Blas()
 blas.let_idle_threads_sleep()
@@ -174,32 +177,46 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=forget_threads)
 
 
-def split(count: int, work: Callable[[int, int], Any], least: int = 1) -> list[Any]:
-    """[work(first, last)] for [0, count) cut into pieces, none smaller than `least`, done by as many threads as BLAS has.
+def available() -> int:
+    """How many threads a kernel called here would be split over."""
+    return 1 if getattr(_here, "split", False) else blas.threads()
 
-    A kernel that runs meanwhile in another thread of the user's does with the threads that are left. Inside a piece
-    everything stays in its thread, so that nested calls cannot wait for each other. An error in a piece is raised when
-    all threads have ended.
+
+def cut(count: int, most: int, least: int = 1) -> list[tuple[int, int]]:
+    """[0, count) in ranges of nearly one length of at most `most`; as many for each thread, if none is less than `least`."""
+    ranges, threads = -(-count // most), available()
+    if threads > 1:
+        even = -(-max(ranges, RANGES * threads) // threads) * threads
+        ranges = max(ranges, min(even, count // least))
+    return [(count * i // ranges, count * (i + 1) // ranges) for i in range(ranges)]
+
+
+def split(tasks: Sequence[T], work: Callable[[Iterator[T]], None]) -> None:
+    """work(those of the tasks that are left), in as many threads as BLAS has and there are tasks.
+
+    All of them take their next task from one iterator, so what a thread needs for its work is made once and not for each
+    task. A kernel that runs meanwhile in another thread of the user's does with the threads that are left. Inside `work`
+    everything stays in its thread, so that nested calls cannot wait for each other. After an error nobody begins another
+    task, and it is raised when all threads have ended.
     """
-    most = count // max(1, least)
-    threads = min(blas.threads(), most)
-    if threads <= 1 or getattr(_here, "split", False):
-        return [work(0, count)]
-    pieces = min(PIECES * threads, most)
-    results: list[Any] = [None] * pieces
+    threads = min(available(), len(tasks))
+    remaining = iter(tasks)
+    if threads <= 1:
+        for task in remaining:
+            work(chain((task,), remaining))
+        return
     errors: list[BaseException] = []
-    remaining = iter(range(pieces))
 
     def some() -> None:
         try:
-            for i in remaining:
-                results[i] = work(count * i // pieces, count * (i + 1) // pieces)
+            for task in remaining:  # one that starts too late has nothing to prepare
+                work(chain((task,), remaining))
         except BaseException as error:
             errors.append(error)
-            for _ in remaining:  # nobody needs to begin the others
+            for _ in remaining:
                 pass
 
-    with contextlib.ExitStack() as ending:  # no piece may outlive the arrays it writes, or BLAS's setting
+    with contextlib.ExitStack() as ending:  # nobody may outlive the arrays it writes, or BLAS's setting
         ending.enter_context(blas.held())
         for _ in range(threads - 1):
             worker = take(threads - 1)
@@ -217,4 +234,3 @@ def split(count: int, work: Callable[[int, int], Any], least: int = 1) -> list[A
             raise errors[0]
     finally:
         errors.clear()  # which an error refers to by its traceback
-    return results

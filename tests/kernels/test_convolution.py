@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from minigrad.kernels import columns, threads
 from minigrad.kernels import convolution as kernel
 from minigrad.kernels.images import Geometry
 
@@ -55,6 +57,33 @@ def test_gradients_at_once_are_those_one_by_one(case: Any) -> None:
     )
     np.testing.assert_allclose(by_bias, g.sum(axis=(0, *range(2, g.ndim))), rtol=1e-9, atol=1e-9)
     assert kernel.gradients(g, x, weight, geometry, biased=False)[2] is None
+
+
+@given(cases(), st.sampled_from((1, 300, 1 << 20)), st.integers(1, 3))
+@settings(max_examples=100)
+def test_blocks_and_threads_change_nothing(case: Any, block: int, available: int) -> None:
+    x, weight, geometry, rng = case
+    bias = rng.normal(size=len(weight))
+    g = rng.normal(size=kernel.convolve(x, weight, None, geometry).shape)
+
+    def every() -> list[Any]:
+        return [
+            kernel.convolve(x, weight, bias, geometry, rectified=True),
+            kernel.input_gradient(g, weight, x.shape[2:], geometry),
+            *kernel.weight_and_bias_gradient(g, x, weight.shape[2:], geometry, biased=True),
+            *kernel.gradients(g, x, weight, geometry, biased=True),
+        ]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(threads.blas, "threads", lambda: 1)
+        expected = every()
+        patch.setattr(threads.blas, "threads", lambda: available)
+        patch.setattr(columns, "BLOCK", block)
+        patch.setattr(columns, "SMALL", 1)
+        found, again = every(), every()
+    for a, b, c in zip(expected, found, again, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9)
+        np.testing.assert_array_equal(b, c)  # whichever thread did what
 
 
 @given(cases(), st.booleans())

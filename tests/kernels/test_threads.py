@@ -22,7 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import minigrad
-from minigrad.kernels import convolution, elementwise, images, normalization, pooling, threads
+from minigrad.kernels import columns, convolution, elementwise, images, normalization, pooling, threads
 from minigrad.kernels.images import Geometry
 from minigrad.utils.data import DataLoader
 
@@ -41,26 +41,57 @@ def two_threads() -> Iterator[Any]:
     blas.set(before)
 
 
-@given(st.integers(0, 50), st.integers(1, 60), st.integers(1, 5))
-def test_each_index_is_worked_on_once(count: int, least: int, available: int) -> None:
-    seen: list[int] = []
+def over(tasks: Any, work: Any) -> list[Any]:
+    """[work(task) for task in tasks], split; in the order in which they ended."""
+    found: list[Any] = []
+    threads.split(tasks, lambda some: found.extend(map(work, some)))
+    return found
+
+
+@given(st.integers(0, 50), st.integers(1, 60), st.integers(1, 60), st.integers(1, 5))
+def test_ranges_cover_everything_and_are_as_many_for_each_thread(
+    count: int, most: int, least: int, available: int
+) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(threads.blas, "threads", lambda: available)
-        parts = threads.split(count, lambda a, b: seen.extend(range(a, b)) or b - a, least)
-    assert sorted(seen) == list(range(count))
-    assert sum(parts) == count
-    assert len(parts) <= available * threads.PIECES
-    assert len(parts) == 1 or min(parts) >= min(least, count)
+        ranges = threads.cut(count, most, least)
+        seen = over(ranges, lambda each: each)
+    lengths = [b - a for a, b in ranges]
+    assert [i for a, b in ranges for i in range(a, b)] == list(range(count))
+    assert sorted(seen) == ranges
+    assert max(lengths, default=0) <= most
+    assert not lengths or max(lengths) - min(lengths) <= 1
+    fewest = -(-count // most)
+    if len(ranges) > fewest:  # cut further for the threads: as many for each, and none too small
+        assert available > 1
+        assert min(lengths) >= least
+        assert len(ranges) % available == 0 or len(ranges) == count // least
+    elif available > 1 and count >= threads.RANGES * available * least:
+        assert len(ranges) % available == 0
+
+
+def test_a_thread_prepares_once_for_all_its_tasks(two_threads: Any) -> None:
+    prepared, done = [], []
+
+    def work(tasks: Iterator[int]) -> None:
+        prepared.append(threading.get_ident())
+        for task in tasks:
+            time.sleep(0.001)
+            done.append(task)
+
+    threads.split(range(40), work)
+    assert sorted(done) == list(range(40))
+    assert len(prepared) == len(set(prepared)) == 2
 
 
 def test_parts_run_side_by_side_with_blas_at_one_thread(two_threads: Any) -> None:
     meeting = threading.Barrier(2, timeout=30)
 
-    def part(first: int, last: int) -> Any:
+    def part(task: int) -> Any:
         meeting.wait()  # breaks unless the other part runs meanwhile
         return threading.get_ident(), two_threads()
 
-    (one, held), (other, held_too) = threads.split(2, part)  # two pieces
+    (one, held), (other, held_too) = over(range(2), part)
     assert one != other
     assert held == held_too == 1
     assert two_threads() == 2
@@ -71,15 +102,15 @@ def test_an_error_in_a_part_ends_all_and_restores_blas(two_threads: Any, bad: in
     meeting = threading.Barrier(2, timeout=30)
     finished = []
 
-    def part(first: int, last: int) -> None:
+    def part(task: int) -> None:
         meeting.wait()
-        if first == bad:
-            raise ZeroDivisionError(first)
+        if task == bad:
+            raise ZeroDivisionError(task)
         time.sleep(0.05)
-        finished.append(first)
+        finished.append(task)
 
     with pytest.raises(ZeroDivisionError):
-        threads.split(2, part)
+        over(range(2), part)
     assert finished == [1 - bad]
     assert two_threads() == 2
 
@@ -87,12 +118,12 @@ def test_an_error_in_a_part_ends_all_and_restores_blas(two_threads: Any, bad: in
 def test_after_an_error_no_other_piece_begins(two_threads: Any) -> None:
     begun = []
 
-    def part(first: int, last: int) -> None:
-        begun.append(first)
+    def part(task: int) -> None:
+        begun.append(task)
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        threads.split(100, part)
+        over(range(100), part)
     assert len(begun) <= 2
 
 
@@ -100,13 +131,13 @@ def test_an_interrupt_waits_for_the_other_thread(two_threads: Any) -> None:
     meeting = threading.Barrier(2, timeout=30)
     ended = []
 
-    def part(first: int, last: int) -> None:
+    def part(task: int) -> None:
         meeting.wait()
         if threading.current_thread() is threading.main_thread():
             signal.setitimer(signal.ITIMER_REAL, 0.05)  # comes while this thread waits for the other
         else:
             time.sleep(0.3)
-            ended.append(first)
+            ended.append(task)
 
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
@@ -114,30 +145,35 @@ def test_an_interrupt_waits_for_the_other_thread(two_threads: Any) -> None:
     before = signal.signal(signal.SIGALRM, interrupt)
     try:
         with pytest.raises(KeyboardInterrupt):
-            threads.split(2, part)
+            over(range(2), part)
     finally:
         signal.signal(signal.SIGALRM, before)
     assert len(ended) == 1
     assert two_threads() == 2
-    assert sum(threads.split(2, lambda a, b: b - a)) == 2  # and the next one works
+    assert sorted(over(range(2), int)) == [0, 1]  # and the next one works
 
 
 def test_a_nested_call_stays_in_its_thread(two_threads: Any) -> None:
-    def inner(first: int, last: int) -> int:
+    meeting = threading.Barrier(2, timeout=30)
+
+    def inner(task: int) -> int:
         return threading.get_ident()
 
-    def outer(first: int, last: int) -> bool:
-        return threads.split(10, inner) == [threading.get_ident()]
+    def outer(task: int) -> set[int]:
+        meeting.wait()
+        assert len(threads.cut(100, 100)) == 1
+        return {*over(range(10), inner), threading.get_ident()}
 
-    assert all(threads.split(4, outer))
-    assert len(threads.split(4, inner)) > 1
+    found = over(range(2), outer)
+    assert [len(each) for each in found] == [1, 1]
+    assert found[0] != found[1]
 
 
 def test_floating_point_errors_raise_in_every_part_if_asked(two_threads: Any) -> None:
     x = np.ones(4, np.float32)
     x[3] = 0
     with np.errstate(divide="raise"), pytest.raises(FloatingPointError):
-        threads.split(4, lambda a, b: 1 / x[a:b])
+        over(range(4), lambda i: 1 / x[i : i + 1])
 
 
 IMAGES = np.random.default_rng(0).normal(size=(8, 4, 12, 12)).astype(np.float32)
@@ -173,21 +209,22 @@ def test_every_kernel_splits_gives_the_same_and_restores_blas(
     two_threads: Any, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     for module, limits in (
-        (convolution, ("SMALL",)),
+        (columns, ("SMALL",)),
         (images, ("SMALL",)),
-        (elementwise, ("LARGE",)),
+        (elementwise, ("LARGE", "ROW")),
         (normalization, ("BLOCK", "SMALL")),
     ):
         for limit in limits:
             monkeypatch.setattr(module, limit, 8)
     holds: list[int] = []
 
-    def watched(count: int, work: Any, least: int = 1) -> Any:
-        def part(first: int, last: int) -> Any:
-            holds.append(two_threads())
-            return work(first, last)
+    def watched(tasks: Any, work: Any) -> None:
+        def part(some: Iterator[Any]) -> None:
+            for task in some:
+                holds.append(two_threads())
+                work(iter([task]))
 
-        return threads.split(count, part, least)
+        threads.split(tasks, part)
 
     for module in (convolution, images, pooling, elementwise, normalization):
         monkeypatch.setattr(module, "split", watched)
@@ -233,13 +270,13 @@ def test_nothing_that_a_kernel_used_is_kept(two_threads: Any) -> None:
     def run(fail: bool) -> Any:
         big = Big()
 
-        def part(first: int, last: int) -> None:
+        def part(task: int) -> None:
             assert big
             if fail:
                 raise ZeroDivisionError
 
         with contextlib.suppress(ZeroDivisionError):
-            threads.split(8, part)
+            over(range(8), part)
         return weakref.ref(big)
 
     gc.disable()
@@ -254,7 +291,7 @@ def test_threads_of_the_user_share_the_workers(two_threads: Any) -> None:
 
     def one(_: int) -> Any:
         meeting.wait()
-        return threads.split(8, lambda a, b: time.sleep(0.01) or threading.get_ident())
+        return over(range(8), lambda task: time.sleep(0.01) or threading.get_ident())
 
     with ThreadPoolExecutor(4) as pool:
         used = list(pool.map(one, range(4), timeout=60))
@@ -273,12 +310,12 @@ def test_a_forked_child_makes_its_own_threads(two_threads: Any) -> None:
     context = multiprocessing.get_context("fork")
     queue = context.SimpleQueue()
 
-    def fork_within_a_kernel(first: int, last: int) -> None:
-        if first == 0:  # the child starts with BLAS held, and its parent's locks as they are
+    def fork_within_a_kernel(task: int) -> None:
+        if task == 0:  # the child starts with BLAS held, and its parent's locks as they are
             child.start()
 
     child = context.Process(target=in_child, args=(queue,))
-    threads.split(2, fork_within_a_kernel)
+    over(range(2), fork_within_a_kernel)
     found, setting, holders = queue.get()
     child.join(60)
     assert child.exitcode == 0
@@ -307,13 +344,17 @@ def test_without_an_openblas_nothing_is_split(monkeypatch: pytest.MonkeyPatch) -
     blas = threads.Blas()
     blas.get = blas.set = None
     monkeypatch.setattr(threads, "blas", blas)
-    assert threads.split(8, lambda a, b: (a, b)) == [(0, 8)]
+    assert set(over(range(8), lambda task: threading.get_ident())) == {threading.get_ident()}
+    assert threads.cut(8, 8) == [(0, 8)]
     with blas.held():
         assert blas.holders == 0
 
 
 def test_one_blas_thread_in_the_environment_means_one_thread() -> None:
-    code = "from minigrad.kernels import threads; print(len(threads.split(8, lambda a, b: 0)), threads._idle)"
+    code = (
+        "from minigrad.kernels import threads; threads.split(range(8), list); "
+        "print(len(threads.cut(8, 8)), threads._workers)"
+    )
     run = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
