@@ -171,24 +171,27 @@ def weight_and_bias_gradient(
     if depthwise:
         by_weight[...] = weigh_channels(upstream, images, window, geometry)
         return by_weight, sum_channels(channels_first(upstream)).astype(dtype, copy=False) if biased else None
+    ones = biased and takes_ones(window, geometry.groups)
     pieces = in_pieces(every, by_weight)
     sums: list[Any] = [None] * len(pieces)
     plain: list[Any] = [None] * len(pieces)
 
     def work(tasks: Iterator[int]) -> None:
-        columns = Columns(images, window, size, geometry, every)
+        columns = Columns(images, window, size, geometry, every, ones)
         for i in tasks:
             for block in pieces[i]:
                 rows = np.ascontiguousarray(upstream[block.place])
-                product = np.matmul(grouped_rows(rows, geometry.groups).swapaxes(1, 2), columns.at(block))
+                product = np.matmul(columns.at(block).swapaxes(1, 2), grouped_rows(rows, geometry.groups))
                 sums[i] = added(sums[i], product)
-                if biased:
+                if biased and not ones:
                     plain[i] = added(plain[i], sum_rows(rows.reshape(-1, outputs)))
 
     split(range(len(pieces)), work)
-    by_tap = reduce(added, sums).reshape(outputs, *window, channels)
+    total = reduce(added, sums).swapaxes(1, 2).reshape(outputs, -1)  # the last column is what the ones give
+    by_tap = total[:, : by_weight[0].size].reshape(outputs, *window, channels)
     by_weight[...] = np.moveaxis(by_tap, -1, 1)
-    return by_weight, reduce(added, plain).astype(dtype, copy=False) if biased else None
+    by_bias = (total[:, -1] if ones else reduce(added, plain)) if biased else None
+    return by_weight, None if by_bias is None else by_bias.astype(dtype)
 
 
 def added(total: Any, x: Array) -> Array:
