@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -62,6 +62,23 @@ def relu(x: Array) -> Array:
     return out
 
 
+BITS = {size: np.dtype(f"i{size}") for size in (2, 4, 8)}  # integers as wide as a float
+
+
+def select(g: Any, kept: Any, out: Array | None = None) -> Any:
+    """g (floats) where kept (booleans that broadcast against it), else 0, whatever g is there.
+
+    A product would give NaN for 0 * inf, as in the gradient of sqrt(relu(x)). This "and" of bits takes as long as one, where
+    np.where takes ten times as long; it is 2 us more for small arrays.
+    """
+    if not g.ndim or kept.__class__ is not np.ndarray:
+        return np.where(kept, g, g.dtype.type(0))[()]
+    bits = BITS[g.itemsize]
+    mask = np.negative(kept.view(np.int8))  # all bits or none
+    found: Array = np.bitwise_and(mask, g.view(bits), out=None if out is None else out.view(bits))
+    return found.view(g.dtype)
+
+
 @lru_cache(maxsize=64)
 def zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     """Zeros, kept and not to be written into."""
@@ -85,20 +102,19 @@ class ReluGradient(Deferred):
             upstream = out
         else:
             upstream = upstream[first:last]
-        np.multiply(upstream, self.result[first:last] != 0, out=out)
+        select(upstream, self.result[first:last] != 0, out)
 
 
 def relu_gradient(g: Array, out: Array) -> Array:
     """g where out is not 0, else 0."""
     if not is_large(out) or g.shape != out.shape or g.strides != out.strides or not is_dense(g):
-        kept: Array = g * (out != 0)
-        return kept
+        return cast(Array, select(g, out != 0))
     found = np.empty_like(g)
     upstream, result, target = flat(g), flat(out), flat(found)
 
     def work(ranges: Iterator[tuple[int, int]]) -> None:
         for a, b in ranges:
-            np.multiply(upstream[a:b], result[a:b] != 0, out=target[a:b])
+            select(upstream[a:b], result[a:b] != 0, target[a:b])
 
     split(cut(g.size, BLOCK, LARGE // 2), work)
     return found

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.kernels.convolution import taps
+from minigrad.kernels.elementwise import select
 from minigrad.kernels.images import Array, Deferred, Geometry, Shape, channels_first, channels_last, few
 from minigrad.kernels.threads import split
 
@@ -97,16 +98,16 @@ class MaxPoolGradient(Deferred):
         window, geometry, size, frame = self.window, self.geometry, self.size, self.frame
         seen, best = frame.of(first, last), np.ascontiguousarray(self.results[first:last]).reshape(-1)
         planes = planes_of(seen, window, size, geometry).copy().view(seen.dtype).reshape(math.prod(window), -1)
-        taken = planes if self.dtype == seen.dtype else np.empty(planes.shape, self.dtype)
-        rest = np.array(self.upstream[first:last], order="C").reshape(-1)  # what no element has taken yet
+        largest = planes == best
+        windows: Any = len(best)
         if self.rectified:
-            rest *= best != 0
-        for k in range(len(planes)):
-            if k == len(planes) - 1 and frame.bare:
-                taken[k] = rest
-            else:
-                np.multiply(rest, planes[k] == best, out=taken[k])
-                rest -= taken[k]
+            above = best != 0
+            largest &= above
+            windows = np.count_nonzero(above)
+        if np.count_nonzero(largest) != windows:
+            only_first(largest, above if self.rectified else None, frame.bare)
+        taken = planes if self.dtype == seen.dtype else np.empty(planes.shape, self.dtype)
+        select(np.ascontiguousarray(self.upstream[first:last]).reshape(-1), largest, out=taken)
         direct = self.covered and out.flags.c_contiguous
         spread = out if direct else np.zeros(seen.shape, self.dtype)
         if self.apart:
@@ -121,6 +122,16 @@ class MaxPoolGradient(Deferred):
         else:
             out[...] = 0
             out[frame.kept] = spread[(slice(None), *frame.inner)]
+
+
+def only_first(largest: Array, among: Array | None, certain: bool) -> None:
+    """Of the booleans (places, windows) leave each window's first; if `certain`, its last where it has none (for NaN)."""
+    found = largest[0].copy()
+    for here in largest[1:]:
+        np.greater(here, found, out=here)
+        found |= here
+    if certain:
+        largest[-1] |= ~found if among is None else among & ~found
 
 
 def max_pool_indices(x: Array, window: Shape, size: Shape, geometry: Geometry) -> Array:

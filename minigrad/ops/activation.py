@@ -9,8 +9,8 @@ import numpy as np
 
 from minigrad.domains import OneOf, Reals
 from minigrad.families import Unary
-from minigrad.function import Function
-from minigrad.ops.elementwise import Sigmoid
+from minigrad.function import Function, raw
+from minigrad.ops.elementwise import Sigmoid, select
 
 
 class Softplus(Unary):
@@ -40,7 +40,7 @@ class Hardtanh(Function):
         return np.where(x < low, low, np.where(x > high, high, x))
 
     def dx(g: Any, x: Any, low: float, high: float) -> Any:
-        return g * ((x > low) & (x < high))
+        return select(g, (raw(x) > low) & (raw(x) < high))
 
 
 class Elu(Function):

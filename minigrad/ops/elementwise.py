@@ -55,6 +55,11 @@ Array = np.ndarray[Any, Any]
 MISMATCHED = ((np.ones((2, 3)), np.ones((2, 4))),)
 
 
+def select(g: Any, kept: Any) -> Any:
+    """g (array or Tensor) where kept (booleans), else 0, also where g is inf or NaN: a product would give NaN there."""
+    return Where.apply(raw(kept), g, 0) if isinstance(g, TensorCore) else kernel.select(g, raw(kept))
+
+
 class Add(Binary):
     """x + y. Book 5.4.2 (AddLayer)."""
 
@@ -113,15 +118,15 @@ class Pow(Binary):
 
     def dx(g: Any, x: Any, y: Any) -> Any:
         if isinstance(y, (int, float)):
-            return g * (y * power(x, y - 1)) if y else g * 0
+            return g * (y * power(x, y - 1)) if y else select(g, False)
         one = np.logical_and(raw(y) == 0, np.logical_not(np.abs(raw(x)) > 0))  # 0 and NaN to the power 0
-        return g * (y * power(Where.apply(one, 1, x), y - 1))
+        return select(g, raw(y) != 0) * (y * power(Where.apply(one, 1, x), y - 1))
 
     def dy(g: Any, x: Any, y: Any, out: Any) -> Any:
         if isinstance(x, (int, float)):
             x = np.asarray(x, raw(out).dtype)
         zero = np.logical_and(raw(x) == 0, raw(y) >= 0)
-        return g * Where.apply(zero, 0, out * np.log(Where.apply(zero, 1, x)))
+        return select(g, np.logical_not(zero)) * (out * np.log(Where.apply(zero, 1, x)))
 
 
 class Remainder(Binary):
@@ -145,15 +150,15 @@ class FloorDivide(Binary):
     refuses_bool = all
 
     def dx(g: Any) -> Any:
-        return g * 0
+        return select(g, False)
 
     def dy(g: Any) -> Any:
-        return g * 0
+        return select(g, False)
 
 
 def share(g: Any, lost: Any, tied: Any) -> Any:
-    """The part of g that goes to one of two rivals: none if it lost, half if both are equal, else all, NaN included."""
-    return (np.logical_not(lost) - np.multiply(tied, 0.5)).astype(raw(g).dtype)
+    """What goes to one of two rivals: nothing if it lost, half of g if both are equal, else all, NaN included."""
+    return select(g * np.where(tied, 0.5, 1).astype(raw(g).dtype), np.logical_not(lost))
 
 
 class Maximum(Binary):
@@ -162,10 +167,10 @@ class Maximum(Binary):
     symbol, forward, domain, rejects = "max", np.maximum, (Reals(), Reals()), MISMATCHED
 
     def dx(g: Any, x: Any, y: Any) -> Any:
-        return g * share(g, raw(x) < raw(y), raw(x) == raw(y))
+        return share(g, raw(x) < raw(y), raw(x) == raw(y))
 
     def dy(g: Any, x: Any, y: Any) -> Any:
-        return g * share(g, raw(y) < raw(x), raw(x) == raw(y))
+        return share(g, raw(y) < raw(x), raw(x) == raw(y))
 
 
 class Minimum(Binary):
@@ -174,10 +179,10 @@ class Minimum(Binary):
     symbol, forward, domain, rejects = "min", np.minimum, (Reals(), Reals()), MISMATCHED
 
     def dx(g: Any, x: Any, y: Any) -> Any:
-        return g * share(g, raw(x) > raw(y), raw(x) == raw(y))
+        return share(g, raw(x) > raw(y), raw(x) == raw(y))
 
     def dy(g: Any, x: Any, y: Any) -> Any:
-        return g * share(g, raw(y) > raw(x), raw(x) == raw(y))
+        return share(g, raw(y) > raw(x), raw(x) == raw(y))
 
 
 class Neg(Unary):
@@ -209,7 +214,7 @@ class Sign(Unary):
         return np.sign(x) if x.dtype.kind != "b" else x.copy()
 
     def dx(g: Any) -> Any:
-        return g * 0
+        return select(g, False)
 
 
 UFUNCS[np.sign] = Sign
@@ -221,7 +226,7 @@ class Floor(Unary):
     symbol, forward, domain = "floor", np.floor, (Reals(0.2, 0.8),)
 
     def dx(g: Any) -> Any:
-        return g * 0
+        return select(g, False)
 
 
 class Ceil(Unary):
@@ -230,7 +235,7 @@ class Ceil(Unary):
     symbol, forward, domain = "ceil", np.ceil, (Reals(0.2, 0.8),)
 
     def dx(g: Any) -> Any:
-        return g * 0
+        return select(g, False)
 
 
 class Trunc(Unary):
@@ -239,7 +244,7 @@ class Trunc(Unary):
     symbol, forward, domain = "trunc", np.trunc, (Reals(0.2, 0.8),)
 
     def dx(g: Any) -> Any:
-        return g * 0
+        return select(g, False)
 
 
 class Round(Unary):
@@ -248,7 +253,7 @@ class Round(Unary):
     symbol, forward, domain = "round", np.rint, (Reals(0.6, 1.4),)
 
     def dx(g: Any) -> Any:
-        return g * 0
+        return select(g, False)
 
 
 class Exp(Unary):
@@ -332,7 +337,7 @@ class Relu(Unary):
         return np.where(x > 0, x, 0)
 
     def dx(g: Any, out: Any) -> Any:
-        return kernel.relu_gradient(g, out)  # g * (out != 0), over the cores if it is large
+        return select(g, out != 0) if isinstance(g, TensorCore) else kernel.relu_gradient(g, out)
 
     reads_deferred = True
 
@@ -377,15 +382,15 @@ class Clamp(Function):
             inside = raw(x) >= raw(min)
         if max is not None:
             inside = inside & (raw(x) <= raw(max))
-        return g * inside
+        return select(g, inside)
 
     def dmin(g: Any, x: Any, min: Any, max: Any) -> Any:
         below = raw(x) < raw(min)
-        return g * (below if max is None else below & (raw(min) < raw(max)))
+        return select(g, below if max is None else below & (raw(min) < raw(max)))
 
     def dmax(g: Any, x: Any, min: Any, max: Any) -> Any:
         above = raw(x) > raw(max)
-        return g * (above if min is None else above | (raw(max) < raw(min)))
+        return select(g, above if min is None else above | (raw(max) < raw(min)))
 
 
 class Where(Function):
@@ -402,10 +407,10 @@ class Where(Function):
         return np.select([condition], [x], y)
 
     def dx(g: Any, condition: Any) -> Any:
-        return np.where(raw(condition), g, 0)
+        return select(g, condition)
 
     def dy(g: Any, condition: Any) -> Any:
-        return np.where(raw(condition), 0, g)
+        return select(g, np.logical_not(raw(condition)))
 
 
 # ------------------------------------------------------------------ functions

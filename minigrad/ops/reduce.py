@@ -15,7 +15,7 @@ from minigrad.function import Function, TensorCore, raw, wrap
 from minigrad.kernels.sums import repeated
 from minigrad.operands import cast
 from minigrad.ops.dims import all_dims, one_dim
-from minigrad.ops.elementwise import only_tensors
+from minigrad.ops.elementwise import only_tensors, select
 from minigrad.ops.index import Gather
 
 if TYPE_CHECKING:
@@ -199,7 +199,7 @@ def shared_evenly(g: Any, x: Any, dim: Any, out: Any, keepdim: bool) -> Any:
     if np.isnan(extreme).any():
         ties = ties | np.isnan(raw(x)) & np.isnan(extreme)
     number = np.sum(ties, axis=all_dims(dim, x.ndim, "amax"), keepdims=True)
-    return restored(g, x.shape, dim, keepdim) * (ties / number).astype(raw(x).dtype)
+    return select(restored(g, x.shape, dim, keepdim) / number.astype(raw(x).dtype), ties)
 
 
 def refuse_empty(x: Any, dim: Any, name: str, error: type[Exception]) -> None:
