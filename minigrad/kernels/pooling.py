@@ -60,29 +60,59 @@ def planes_of(frame: Array, window: Shape, size: Shape, geometry: Geometry) -> A
     return np.ndarray((*window, len(frame), *size), element, frame, 0, (*steps, frame.strides[0], *moves))
 
 
-def max_pool(x: Array, window: Shape, size: Shape, geometry: Geometry) -> Array:
-    """The largest element of each window of x (N, C, *size); NaN wins."""
+class Winners:
+    """Which element of each window `max_pool` took: booleans (places in the window, N, *size, C), one true in each window.
+
+    It is a quarter of the images' memory, and the gradient need not read them again.
+    """
+
+    __slots__ = ("found",)
+    found: Array
+
+
+def max_pool(x: Array, window: Shape, size: Shape, geometry: Geometry, winners: Winners | None = None) -> Array:
+    """The largest element of each window of x (N, C, *size); NaN wins. Fills `winners`."""
     images = channels_last(x)
     out = np.empty((len(x), *size, x.shape[1]), x.dtype)
     frame = Frame(images, window, size, geometry, lowest(x.dtype))
+    if winners is not None:
+        winners.found = np.empty((math.prod(window), *out.shape), np.bool_)
 
     def work(ranges: Iterator[tuple[int, int]]) -> None:
         for a, b in ranges:
             planes = planes_of(frame.of(a, b), window, size, geometry).copy().view(x.dtype)
-            np.maximum.reduce(planes.reshape(math.prod(window), -1), axis=0, out=out[a:b].reshape(-1))
+            planes, best = planes.reshape(math.prod(window), -1), out[a:b].reshape(-1)
+            np.maximum.reduce(planes, axis=0, out=best)
+            if winners is not None:
+                first_largest(planes, best, frame.bare, winners.found[:, a:b].reshape(len(planes), -1))
 
     if out.size:
         split(few(images), work)
     return channels_first(out)
 
 
+def first_largest(planes: Array, best: Array, certain: bool, out: Array | None = None) -> Array:
+    """Whether each window's first largest element is in each of the planes; if `certain`, NaN counts as in the last."""
+    largest = np.equal(planes, best, out=out)
+    if np.count_nonzero(largest) != best.size:
+        found = largest[0].copy()
+        for here in largest[1:]:
+            np.greater(here, found, out=here)
+            found |= here
+        if certain:
+            largest[-1] |= ~found
+    return largest
+
+
 class MaxPoolGradient(Deferred):
     """What g sends back through `max_pool`: each window's to its first largest element, in the order of memory."""
 
-    def __init__(self, g: Array, x: Array, out: Array, window: Shape, geometry: Geometry) -> None:
+    def __init__(
+        self, g: Array, x: Array, out: Array, window: Shape, geometry: Geometry, winners: Winners | None = None
+    ) -> None:
         self.images, self.results, self.upstream = channels_last(x), channels_last(out), channels_last(g)
         super().__init__(self.images.shape, g.dtype)
-        self.x, self.rectified = x, False
+        self.x, self.rectified, self.winners = x, False, winners
         self.window, self.geometry, self.size = window, geometry, out.shape[2:]
         self.frame = Frame(self.images, window, self.size, geometry, lowest(x.dtype))
         self.apart = all(s >= f for s, f in zip(geometry.stride, geometry.spans(window), strict=True))
@@ -96,23 +126,21 @@ class MaxPoolGradient(Deferred):
 
     def fill(self, out: Array, first: int, last: int) -> None:
         window, geometry, size, frame = self.window, self.geometry, self.size, self.frame
-        seen, best = frame.of(first, last), np.ascontiguousarray(self.results[first:last]).reshape(-1)
-        planes = planes_of(seen, window, size, geometry).copy().view(seen.dtype).reshape(math.prod(window), -1)
-        largest = planes == best
-        windows: Any = len(best)
+        places, best = math.prod(window), np.ascontiguousarray(self.results[first:last]).reshape(-1)
+        if self.winners is None:
+            planes = planes_of(frame.of(first, last), window, size, geometry).copy().view(best.dtype)
+            won = first_largest(planes.reshape(places, -1), best, frame.bare)
+        else:
+            won = self.winners.found[:, first:last].reshape(places, -1)
         if self.rectified:
-            above = best != 0
-            largest &= above
-            windows = np.count_nonzero(above)
-        if np.count_nonzero(largest) != windows:
-            only_first(largest, above if self.rectified else None, frame.bare)
-        taken = planes if self.dtype == seen.dtype else np.empty(planes.shape, self.dtype)
-        select(np.ascontiguousarray(self.upstream[first:last]).reshape(-1), largest, out=taken)
+            won = won & (best != 0)
+        taken = select(np.ascontiguousarray(self.upstream[first:last]).reshape(-1), won)
         direct = self.covered and out.flags.c_contiguous
-        spread = out if direct else np.zeros(seen.shape, self.dtype)
+        around = self.shape[1:-1] if frame.bare else frame.needed
+        spread = out if direct else np.zeros((last - first, *around, self.shape[-1]), self.dtype)
         if self.apart:
-            places = planes_of(spread, window, size, geometry)
-            places[...] = taken.view(places.dtype).reshape(places.shape)
+            planes = planes_of(spread, window, size, geometry)
+            planes[...] = taken.view(planes.dtype).reshape(planes.shape)
         else:
             for (place, _), each in zip(taps(window, size, geometry), taken, strict=True):
                 spread[place] += each.reshape(last - first, *size, -1)
@@ -122,16 +150,6 @@ class MaxPoolGradient(Deferred):
         else:
             out[...] = 0
             out[frame.kept] = spread[(slice(None), *frame.inner)]
-
-
-def only_first(largest: Array, among: Array | None, certain: bool) -> None:
-    """Of the booleans (places, windows) leave each window's first; if `certain`, its last where it has none (for NaN)."""
-    found = largest[0].copy()
-    for here in largest[1:]:
-        np.greater(here, found, out=here)
-        found |= here
-    if certain:
-        largest[-1] |= ~found if among is None else among & ~found
 
 
 def max_pool_indices(x: Array, window: Shape, size: Shape, geometry: Geometry) -> Array:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.domains import Drawn, Reals, Source
+from minigrad.domains import Drawn, OneOf, Reals, Source
 from minigrad.errors import ShapeError
 from minigrad.function import RESULT, Function, TensorCore, may_defer, raw, unsaved, unsaved_result
 from minigrad.kernels import pooling as kernel
@@ -50,19 +50,19 @@ class MaxPool(Function):
     """The largest element of each window of x (N, C, *size). Ties go to the first, as PyTorch's. Book 7.3."""
 
     symbol = "max pool"
-    domain = Reals(shape=_image, distinct=True), Drawn(_window), Drawn(_geometry), Drawn(_size)
-    rejects = ((np.ones((1, 1, 4, 4)), (2, 2), Geometry((1, 1), (0, 0), (1, 1)), (0, 3)),)
+    domain = Reals(shape=_image, distinct=True), Drawn(_window), Drawn(_geometry), Drawn(_size), OneOf(None)
+    rejects = ((np.ones((1, 1, 4, 4)), (2, 2), Geometry((1, 1), (0, 0), (1, 1)), (0, 3), None),)
 
-    def forward(x: Any, window: Shape, geometry: Geometry, size: Shape) -> Any:
+    def forward(x: Any, window: Shape, geometry: Geometry, size: Shape, winners: Any = None) -> Any:
         if min(size, default=1) < 1:
             raise ShapeError(f"maxpool: Output size is too small: {size} for a window {window} over images {x.shape}")
-        return kernel.max_pool(x, window, size, geometry)
+        return kernel.max_pool(x, window, size, geometry, winners)
 
-    def oracle(x: Any, window: Shape, geometry: Geometry, size: Shape) -> Any:
+    def oracle(x: Any, window: Shape, geometry: Geometry, size: Shape, winners: Any = None) -> Any:
         return np.max(_seen(x, window, geometry, size, -np.inf), axis=2)
 
-    def dx(g: Any, x: Any, out: Any, window: Shape, geometry: Geometry) -> Any:
-        return kernel.MaxPoolGradient(g, x, out, window, geometry).array()
+    def dx(g: Any, x: Any, out: Any, window: Shape, geometry: Geometry, winners: Any) -> Any:
+        return kernel.MaxPoolGradient(g, x, out, window, geometry, winners).array()
 
     def pull(self, g: Any, edges: Any) -> Sequence[Any]:
         """The gradient, deferred if nothing but a ReLU or a convolution reads it."""
@@ -70,7 +70,7 @@ class MaxPool(Function):
         if isinstance(g, TensorCore) or g.dtype.char not in "fd" or not may_defer(self, edges, saved[0]):
             return super().pull(g, edges)
         x, out = unsaved(self, saved[0], g), unsaved_result(self, saved[RESULT], g)
-        return (kernel.MaxPoolGradient(g, x, out, saved[1], saved[2]),)
+        return (kernel.MaxPoolGradient(g, x, out, saved[1], saved[2], saved[4]),)
 
     def composed_dx(g: Any, x: Any, window: Shape, geometry: Geometry, size: Shape) -> Any:
         return scattered(g, kernel.max_pool_indices(raw(x), window, size, geometry), x.shape)

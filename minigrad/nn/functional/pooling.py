@@ -11,8 +11,9 @@ import numpy as np
 import minigrad
 from minigrad import modes
 from minigrad.errors import DtypeError, ShapeError, describe
+from minigrad.function import is_recording
 from minigrad.kernels.images import Geometry
-from minigrad.kernels.pooling import adaptive_max_indices, adaptive_windows, max_pool_indices
+from minigrad.kernels.pooling import Winners, adaptive_max_indices, adaptive_windows, max_pool_indices
 from minigrad.nn.functional.sizes import Shape, Sizes, batched, per_dim
 from minigrad.ops.conv import check_division
 from minigrad.ops.getitem import Getitem
@@ -77,7 +78,8 @@ def _largest(
 ) -> Any:
     images, has_batch = batched(name, input, dims)
     window, geometry, size = _read(name, images, kernel_size, stride, padding, dilation, ceil_mode)
-    out: Tensor = MaxPool.apply(images, window, geometry, size)
+    winners = Winners() if images.requires_grad and is_recording() else None
+    out: Tensor = MaxPool.apply(images, window, geometry, size, winners)
     if not return_indices:
         return out if has_batch else out.squeeze(0)
     index = wrap(max_pool_indices(images._data, window, size, geometry))
