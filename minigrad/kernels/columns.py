@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -33,21 +34,36 @@ class Block(NamedTuple):
         return slice(self.first, self.last), slice(self.top, self.bottom)
 
 
-def blocks(images: Array | Deferred, weight: Array, size: Shape) -> list[Block]:
+class Blocks(NamedTuple):
+    """The blocks of a convolution, and the most images and rows that one has."""
+
+    each: tuple[Block, ...]
+    images: int
+    rows: int
+
+    @property
+    def in_strips(self) -> bool:
+        """Whether several are of one image."""
+        return self.each[-1].top > 0
+
+
+def blocks(images: Array | Deferred, weight: Array, size: Shape) -> Blocks:
     """Blocks whose columns, of channels-last images for a weight (K, C / groups, *window), take at most BLOCK bytes."""
-    height, rest = size[0], math.prod(size[1:])
+    rest = math.prod(size[1:])
     row = math.prod(weight.shape[2:]) * images.shape[-1] * images.dtype.itemsize * rest
     rows, least = max(1, BLOCK // row), -(-SMALL // (rest * weight.size))
-    if rows >= height and len(images) >= available():
-        counted = cut(len(images), rows // height, -(-least // height))
-        return [Block(first, last, 0, height) for first, last in counted]
-    strips = cut(height, rows, least)
-    return [Block(a, a + 1, top, bottom) for a in range(len(images)) for top, bottom in strips]
+    return _blocks(len(images), size[0], rows, least, available())
 
 
-def in_strips(blocks: list[Block]) -> bool:
-    """Whether several blocks are of one image."""
-    return any(block.top for block in blocks)
+@lru_cache(maxsize=256)
+def _blocks(count: int, height: int, rows: int, least: int, threads: int) -> Blocks:
+    if rows >= height and count >= threads:
+        counted = cut(count, rows // height, -(-least // height))
+        each = tuple(Block(first, last, 0, height) for first, last in counted)
+    else:
+        strips = cut(height, rows, least)
+        each = tuple(Block(a, a + 1, top, bottom) for a in range(count) for top, bottom in strips)
+    return Blocks(each, max(b.last - b.first for b in each), max(b.bottom - b.top for b in each))
 
 
 def in_pieces(every: Sequence[T], one: Array) -> list[Sequence[T]]:
@@ -75,20 +91,18 @@ class Columns:
         window: Shape,
         size: Shape,
         geometry: Geometry,
-        blocks: list[Block],
+        blocks: Blocks,
         ones: bool = False,
     ) -> None:
         channels, groups, dims = images.shape[-1], geometry.groups, len(size)
-        count = max(block.last - block.first for block in blocks)
-        rows = max(block.bottom - block.top for block in blocks)
-        self.padded = Padded(images, count, geometry.reach(window, size), geometry.padding)
+        self.padded = Padded(images, blocks.images, geometry.reach(window, size), geometry.padding)
         self.are_images = groups == math.prod(window) == 1 and self.padded.inner is None and size == images.shape[1:-1]
         if self.are_images:
             return
         self.view = windows(self.padded.frame, window, size, geometry)
         places, taps = range(1 + dims), range(1 + dims, self.view.ndim)
         self.width = math.prod(window) * channels // groups
-        shape = groups, count * rows * math.prod(size[1:]), self.width + ones
+        shape = groups, blocks.images * blocks.rows * math.prod(size[1:]), self.width + ones
         if channels == 1:  # positions last in memory: long runs, where those of one channel would be short
             self.order = *taps, *places
             self.buffer = np.empty((1, *shape[:0:-1]), images.dtype).swapaxes(1, 2)

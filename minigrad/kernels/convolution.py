@@ -10,19 +10,21 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
-from functools import partial, reduce
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache, partial, reduce
 from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from minigrad.kernels.columns import Block, Columns, Padded, blocks, in_pieces, in_strips, takes_ones
+from minigrad.kernels.columns import Block, Columns, Padded, blocks, in_pieces, takes_ones
 from minigrad.kernels.elementwise import zeros
 from minigrad.kernels.images import Array, Deferred, Geometry, Shape, channels_first, channels_last, precise
 from minigrad.kernels.sums import sum_channels, sum_rows
 from minigrad.kernels.threads import split
 
-Job = tuple[list[Block], Callable[[], Callable[[Block], None]]]  # blocks, and what gives a thread its way to do them
+Job = tuple[
+    Sequence[Block], Callable[[], Callable[[Block], None]]
+]  # blocks, and what gives a thread its way to do them
 
 
 def convolve(x: Array, weight: Array, bias: Array | None, geometry: Geometry, rectified: bool = False) -> Array:
@@ -61,7 +63,7 @@ def correlation(
     ones = bias is not None and takes_ones(window, geometry.groups)
     matrices = by_group(weight, geometry.groups, bias if ones else None)
     every = blocks(images, weight, size)
-    beside = 1 if len(size) == 1 and in_strips(every) else size[-1]  # rows of a few hundred elements add faster
+    beside = 1 if len(size) == 1 and every.in_strips else size[-1]  # rows of a few hundred elements add faster
     width = beside * len(weight)
     line = None if bias is None or ones else np.tile(bias, beside)
     row = zeros((width,), out.dtype) if rectified else None
@@ -81,7 +83,7 @@ def correlation(
 
         return compute
 
-    return every, start
+    return every.each, start
 
 
 class Phase(NamedTuple):
@@ -102,7 +104,8 @@ class Phase(NamedTuple):
         return all(p >= 0 and m - p >= n for n, m, p in reach)
 
 
-def phases(window: Shape, size: Shape, geometry: Geometry) -> list[Phase]:
+@lru_cache(maxsize=256)
+def phases(window: Shape, size: Shape, geometry: Geometry) -> tuple[Phase, ...]:
     """The phases of images of that size which any tap reaches."""
     ways: list[list[Any]] = []
     for f, n, s, p, d in zip(window, size, geometry.stride, geometry.padding, geometry.dilation, strict=True):
@@ -124,10 +127,10 @@ def phases(window: Shape, size: Shape, geometry: Geometry) -> list[Phase]:
         places, sizes, taps, before, dilation = columns
         around = Geometry((1,) * len(size), before, dilation, geometry.groups)
         found.append(Phase((every, *places), sizes, (every, every, *taps), around))
-    return found
+    return tuple(found)
 
 
-def empty_unless_missed(shape: Shape, dtype: Any, each: list[Phase], geometry: Geometry) -> Array:
+def empty_unless_missed(shape: Shape, dtype: Any, each: tuple[Phase, ...], geometry: Geometry) -> Array:
     """Channels-last images to be filled phase by phase: zeros if some phase has no tap."""
     every = math.prod(min(s, n) for s, n in zip(geometry.stride, shape[1:-1], strict=True))
     return np.empty(shape, dtype) if len(each) == every else np.zeros(shape, dtype)
@@ -137,7 +140,7 @@ def input_gradient(g: Array, weight: Array, size: Shape, geometry: Geometry) -> 
     """What g (N, K, *output) sends back to the input (N, C, *size) of a convolution; a transposed convolution of g."""
     groups, dtype = geometry.groups, g.dtype
     g, weight = precise(g), precise(weight)
-    each = phases(weight.shape[2:], size, geometry) if g.size and weight.size else []
+    each = phases(weight.shape[2:], size, geometry) if g.size and weight.size else ()
     out = empty_unless_missed((len(g), *size, weight.shape[1] * groups), g.dtype, each, geometry)
     upstream = channels_last(g)
     do(
@@ -166,13 +169,13 @@ def weight_and_bias_gradient(
         return by_weight, np.zeros(outputs, dtype) if biased else None
     depthwise = is_depthwise(by_weight, geometry)
     every = blocks(images, by_weight, size)
-    if isinstance(upstream, Deferred) and (depthwise or in_strips(every)):
+    if isinstance(upstream, Deferred) and (depthwise or every.in_strips):
         upstream = channels_last(upstream.array())
     if depthwise:
         by_weight[...] = weigh_channels(upstream, images, window, geometry)
         return by_weight, sum_channels(channels_first(upstream)).astype(dtype, copy=False) if biased else None
     ones = biased and takes_ones(window, geometry.groups)
-    pieces = in_pieces(every, by_weight)
+    pieces = in_pieces(every.each, by_weight)
     sums: list[Any] = [None] * len(pieces)
     plain: list[Any] = [None] * len(pieces)
 
@@ -220,10 +223,10 @@ def gradients(
     weights = [turned(weight[phase.taps], groups) for phase in each]
     matrices = [by_group(seen, groups) for seen in weights]
     every = [blocks(upstream, seen, phase.size) for phase, seen in zip(each, weights, strict=True)]
-    whole = len(each) == 1 and each[0].sees_all(upstream, weight) and not in_strips(every[0])
+    whole = len(each) == 1 and each[0].sees_all(upstream, weight) and not every[0].in_strips
     if isinstance(upstream, Deferred) and not whole:  # else each image is read once, and all of it
         upstream = channels_last(upstream.array())
-    pieces = [(k, piece) for k, found in enumerate(every) for piece in in_pieces(found, weight)]
+    pieces = [(k, piece) for k, found in enumerate(every) for piece in in_pieces(found.each, weight)]
     sums: list[Any] = [None] * len(pieces)
     plain: list[Any] = [None] * len(pieces)
 
@@ -248,7 +251,7 @@ def gradients(
     for k, (phase, seen) in enumerate(zip(each, weights, strict=True)):
         window = seen.shape[2:]
         total = reduce(added, (found for found, (of, _) in zip(sums, pieces, strict=True) if of == k))
-        by_tap = np.flip(total.reshape(groups, channels, *window, outputs), tuple(range(2, 2 + len(window))))
+        by_tap = turn(total.reshape(groups, channels, *window, outputs), len(window))
         order = (0, by_tap.ndim - 1, 1, *range(2, 2 + len(window)))
         by_weight[phase.taps] = by_tap.transpose(order).reshape(len(weight), channels, *window)
     by_bias = (reduce(added, plain) if whole else sum_channels(channels_first(upstream))) if biased else None
@@ -271,9 +274,14 @@ def grouped_rows(images: Array, groups: int) -> Array:
     return rows.swapaxes(0, 1)
 
 
+def turn(x: Array, dims: int) -> Array:
+    """x with its dimensions from the third on turned round, so many of them."""
+    return cast(Array, x[(slice(None), slice(None), *(slice(None, None, -1),) * dims)])
+
+
 def turned(weight: Array, groups: int) -> Array:
     """The weights of the convolution that goes back: channels exchanged within each group, windows turned round."""
-    flipped = np.flip(weight, tuple(range(2, weight.ndim)))
+    flipped = turn(weight, weight.ndim - 2)
     exchanged = flipped.reshape(groups, len(weight) // groups, *weight.shape[1:]).swapaxes(1, 2)
     return exchanged.reshape(-1, len(weight) // groups, *weight.shape[2:])
 
