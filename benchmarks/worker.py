@@ -26,6 +26,8 @@ from typing import Any
 
 from benchmarks import catalogue
 
+WARM = 0.1  # seconds before a round in which steps are not timed
+
 
 class Runner:
     def __init__(self, engine: catalogue.Engine, workload: catalogue.Workload, threads: int) -> None:
@@ -61,8 +63,11 @@ class Runner:
         return {"repetitions": max(1, round(seconds * per_step[0] / per_step[1]))}
 
     def round(self, repetitions: int) -> dict[str, Any]:
-        # The other engines had the caches, and the thread pool went to sleep: neither belongs to this engine's time.
-        self.timed(max(1, repetitions // 10))
+        # The other engines had the caches, and threads that slept share a core until the system spreads them: neither
+        # belongs to this engine's time.
+        start = time.perf_counter()
+        while time.perf_counter() - start < WARM:
+            self.timed(max(1, repetitions // 10))
         gc.collect()
         count, seconds = self.timed(repetitions)
         return {"seconds": seconds / count}
