@@ -55,7 +55,7 @@ def blocks(images: Array | Deferred, weight: Array, size: Shape) -> Blocks:
     return _blocks(len(images), size[0], rows, least, available())
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def _blocks(count: int, height: int, rows: int, least: int, threads: int) -> Blocks:
     if rows >= height and count >= threads:
         counted = cut(count, rows // height, -(-least // height))

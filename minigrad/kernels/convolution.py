@@ -22,9 +22,8 @@ from minigrad.kernels.images import Array, Deferred, Geometry, Shape, channels_f
 from minigrad.kernels.sums import sum_channels, sum_rows
 from minigrad.kernels.threads import split
 
-Job = tuple[
-    Sequence[Block], Callable[[], Callable[[Block], None]]
-]  # blocks, and what gives a thread its way to do them
+# Blocks, and what prepares a thread for them: it gives what computes one.
+Job = tuple[Sequence[Block], Callable[[], Callable[[Block], None]]]
 
 
 def convolve(x: Array, weight: Array, bias: Array | None, geometry: Geometry, rectified: bool = False) -> Array:

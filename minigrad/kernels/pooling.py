@@ -94,7 +94,7 @@ def max_pool(x: Array, window: Shape, size: Shape, geometry: Geometry, winners: 
 def first_largest(planes: Array, best: Array, certain: bool, out: Array | None = None) -> Array:
     """Whether each window's first largest element is in each of the planes; if `certain`, NaN counts as in the last."""
     largest = np.equal(planes, best, out=out)
-    if np.count_nonzero(largest) != best.size:
+    if np.count_nonzero(largest) != best.size or (best != best).any():  # a window of NaN has none, others may have two
         found = largest[0].copy()
         for here in largest[1:]:
             np.greater(here, found, out=here)

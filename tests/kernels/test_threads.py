@@ -70,6 +70,30 @@ def test_ranges_cover_everything_and_are_as_many_for_each_thread(
         assert len(ranges) % available == 0
 
 
+@pytest.mark.parametrize("after", [None, 0.0, 0.05])
+def test_a_gate_lets_through_once_for_each_opening(after: float | None) -> None:
+    gate, passed = threads.Gate(), threading.Event()
+    if after is None:  # open before anybody comes
+        gate.open()
+
+    def come() -> None:
+        gate.wait()
+        passed.set()
+
+    thread = threading.Thread(target=come)
+    thread.start()
+    if after is not None:
+        time.sleep(after)  # awake still, or asleep
+        assert not passed.is_set()
+        gate.open()
+    assert passed.wait(30)
+    thread.join()
+    assert not gate.close()  # closed behind them
+    gate.open()
+    assert gate.close()
+    assert not gate.is_open.any()
+
+
 def test_a_thread_prepares_once_for_all_its_tasks(two_threads: Any) -> None:
     prepared, done = [], []
 
