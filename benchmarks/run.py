@@ -33,7 +33,7 @@ class Report:
 
 def order(items: Sequence[T], turn: int) -> list[T]:
     """Every engine starts a round equally often, and has different neighbours in odd and even rounds."""
-    start = turn % len(items)
+    start = turn % max(1, len(items))
     rotated = [*items[start:], *items[:start]]
     return rotated if turn % 2 == 0 else rotated[::-1]
 
