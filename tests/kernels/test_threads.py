@@ -67,7 +67,7 @@ def test_ranges_cover_everything_and_are_as_many_for_each_thread(
         assert min(lengths) >= least
         assert len(ranges) % available == 0 or len(ranges) == count // least
     elif available > 1 and count >= threads.RANGES * available * least:
-        assert len(ranges) % available == 0
+        assert len(ranges) % available == 0 or len(ranges) >= count // least
 
 
 @pytest.mark.parametrize("after", [None, 0.0, 0.05])
