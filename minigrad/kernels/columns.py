@@ -18,7 +18,7 @@ T = TypeVar("T")
 BLOCK = 3 << 19  # bytes of columns at a time
 
 
-SMALL = 1 << 16  # multiplications below which a second thread costs more than it saves
+SMALL = 1 << 22  # multiplications below which a second thread costs more than it saves
 
 
 class Block(NamedTuple):

@@ -12,7 +12,7 @@ from minigrad.kernels.images import Array, Deferred, channels_last
 from minigrad.kernels.overlap import is_dense
 from minigrad.kernels.threads import cut, split
 
-LARGE = 1 << 17  # elements below which a second thread costs more than it saves
+LARGE = 1 << 18  # elements below which a second thread costs more than it saves
 BLOCK = 1 << 18  # elements at a time: shorter calls let threads wait for the interpreter's lock
 ROW = 1 << 12  # zeros that many elements are compared with
 

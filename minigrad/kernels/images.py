@@ -13,7 +13,7 @@ Array = np.ndarray[Any, Any]
 Shape = tuple[int, ...]
 
 BLOCK = 1 << 21  # bytes of images at a time: shorter calls let threads wait for the interpreter's lock
-SMALL = 1 << 15  # elements below which a second thread costs more than it saves
+SMALL = 1 << 17  # elements below which a second thread costs more than it saves
 
 
 class Geometry(NamedTuple):

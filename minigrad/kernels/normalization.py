@@ -17,7 +17,8 @@ from minigrad.kernels.sums import sum_rows
 from minigrad.kernels.threads import cut, split
 
 BLOCK = 1 << 18  # elements at a time: shorter calls let threads wait for the interpreter's lock
-SMALL = 1 << 15  # elements below which a second thread costs more than it saves
+SMALL = 1 << 17  # elements below which a second thread costs more than it saves
+TALL = 1 << 15  # elements from which rows are laid side by side
 WIDE = 256  # elements of a row that is long enough
 
 
@@ -25,7 +26,7 @@ def wide(x: Array) -> Array:
     """x (N, C, *size) as a contiguous matrix of channels-last rows, several side by side; no copy if it is so in memory."""
     rows, channels = np.ascontiguousarray(channels_last(x)), x.shape[1]
     count = x.size // max(1, channels)
-    beside = math.gcd(count, 1 << max(0, (WIDE // max(1, channels)).bit_length() - 1)) or 1 if x.size > SMALL else 1
+    beside = math.gcd(count, 1 << max(0, (WIDE // max(1, channels)).bit_length() - 1)) or 1 if x.size > TALL else 1
     return rows.reshape(count // beside, beside * channels)
 
 

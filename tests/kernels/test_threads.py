@@ -41,6 +41,12 @@ def two_threads() -> Iterator[Any]:
     blas.set(before)
 
 
+@pytest.fixture(autouse=True)
+def small_things_are_split(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module, limit in ((columns, "SMALL"), (images, "SMALL"), (normalization, "SMALL"), (elementwise, "LARGE")):
+        monkeypatch.setattr(module, limit, 1 << 14)
+
+
 def over(tasks: Any, work: Any) -> list[Any]:
     """[work(task) for task in tasks], split; in the order in which they ended."""
     found: list[Any] = []
@@ -330,7 +336,8 @@ def in_child(queue: Any) -> None:
 
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork here")
 def test_a_forked_child_makes_its_own_threads(two_threads: Any) -> None:
-    expected = step()  # the parent's pool exists from here on
+    expected = step()
+    assert threads._workers  # the parent's threads exist from here on
     context = multiprocessing.get_context("fork")
     queue = context.SimpleQueue()
 
