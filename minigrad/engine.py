@@ -72,9 +72,9 @@ def walk(
             found[n] = g
         edges = None
         if needed is not None:
-            edges = needed.get(n)
-            if edges is None:
+            if n.number not in needed:
                 continue
+            edges = needed[n.number]
         edges, gradients = n.flow(g, edges, retain_graph)
         if extra is not None:
             if extra.broadcast is not None:
@@ -122,14 +122,17 @@ def reachable(starts: Iterable[Any]) -> list[Any]:
     return order
 
 
-def pruned(order: list[Any], wanted: set[Any]) -> dict[Any, Any]:
-    """The edges of each node that lead to something wanted, for the nodes that have such edges."""
+def pruned(order: list[Any], wanted: set[Any]) -> dict[int, Any]:
+    """The edges of each node, by its number, that lead to something wanted, for the nodes that have such; None for all.
+
+    So that it refers to no node whose edges all count: `may_defer` counts the references.
+    """
     leads = set(wanted)
-    edges: dict[Any, Any] = {}
+    edges: dict[int, Any] = {}
     for n in sorted(order, key=number):
         kept = [e if e is not None and e in leads else None for e in n.edges]
         if any(e is not None for e in kept):
-            edges[n] = kept
+            edges[n.number] = kept if any(e is not k for e, k in zip(n.edges, kept, strict=True)) else None
             leads.add(n)
     return edges
 

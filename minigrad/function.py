@@ -333,6 +333,22 @@ class Function(metaclass=Slotted):
         return f"<{self.name()} object at {id(self):#x}>"
 
 
+class Recomputed:
+    """A saved value that was never whole in memory: `compute` gives it anew, from the arrays of tensors, if a rule reads it.
+
+    The rule must not want the value's own derivative: it is behind no node.
+    """
+
+    __slots__ = ("compute", "dtype", "shape", "tensors")
+
+    def __init__(self, shape: tuple[int, ...], dtype: Any, compute: Callable[..., Array], *tensors: Any) -> None:
+        self.shape, self.dtype, self.compute, self.tensors = shape, dtype, compute, tensors
+
+    def array(self, node: Function) -> Array:
+        """The value that `node` saved. Raises GraphError if a tensor it is computed from was modified since."""
+        return self.compute(*(unsaved(node, t, None) for t in self.tensors))
+
+
 def unsaved(node: Function, v: Any, g: Any) -> Any:
     """A saved argument as rules read it beside the gradient g: an array beside an array, a Tensor beside a Tensor."""
     if isinstance(v, TensorCore):
@@ -340,6 +356,9 @@ def unsaved(node: Function, v: Any, g: Any) -> Any:
         if alias is not None and alias.version.stamp > node.number:
             raise node.modified(alias.version, describe(v))
         return v if isinstance(g, TensorCore) else v._data
+    if v.__class__ is Recomputed:
+        found = v.array(node)
+        return wrap(found) if isinstance(g, TensorCore) else found
     return v
 
 
@@ -379,6 +398,8 @@ def unsaved_result(node: Function, v: Any, g: Any) -> Any:
     extra = node.extra
     if extra is not None and extra.version is not None and extra.version.stamp > node.number:
         raise node.modified(extra.version, f"its own result, {describe(v)}")
+    if v.__class__ is Recomputed:
+        v = v.array(node)
     if isinstance(g, TensorCore):
         out = wrap(v)
         out._node = node

@@ -45,9 +45,12 @@ class Blocks(NamedTuple):
         return self.each[-1].top > 0
 
 
-def blocks(images: Array | Deferred, weight: Array, size: Shape) -> Blocks:
-    """Blocks whose columns, of channels-last images for a weight (K, C / groups, *window), take at most BLOCK bytes."""
-    rest = math.prod(size[1:])
+def blocks(images: Array | Deferred, weight: Array, size: Shape, pool: Shape = ()) -> Blocks:
+    """Blocks whose columns, of channels-last images for a weight (K, C / groups, *window), take at most BLOCK bytes.
+
+    With `pool`, `size` and the blocks are those of what a pool of that window makes of the result.
+    """
+    rest = math.prod((*size[1:], *pool))
     row = math.prod(weight.shape[2:]) * images.shape[-1] * images.dtype.itemsize * rest
     rows, least = max(1, BLOCK // row), -(-SMALL // (rest * weight.size))
     return _blocks(len(images), size[0], rows, least, available())
@@ -80,7 +83,8 @@ def takes_ones(window: Shape, groups: int) -> bool:
 class Columns:
     """One thread's columns of channels-last images, a block at a time, in a buffer that the next block overwrites.
 
-    With `ones` there is one more, of ones, by which the product adds a bias.
+    With `ones` there is one more, of ones, by which the product adds a bias. With `pool`, a window, and `size` what it makes
+    of the result, the positions come in the order (place in the pool's window, image, place of the pool).
     """
 
     def __init__(
@@ -91,16 +95,25 @@ class Columns:
         geometry: Geometry,
         blocks: Blocks,
         ones: bool = False,
+        pool: Shape = (),
     ) -> None:
         channels, groups, dims = images.shape[-1], geometry.groups, len(size)
-        self.padded = Padded(images, blocks.images, geometry.reach(window, size), geometry.padding)
-        self.are_images = groups == math.prod(window) == 1 and self.padded.inner is None and size == images.shape[1:-1]
+        seen = tuple(o * n for o, n in zip(size, pool, strict=True)) if pool else size
+        self.padded = Padded(images, blocks.images, geometry.reach(window, seen), geometry.padding)
+        self.are_images = groups == math.prod(window) == 1 and self.padded.inner is None and seen == images.shape[1:-1]
+        self.are_images = self.are_images and not pool
         if self.are_images:
             return
-        self.view = windows(self.padded.frame, window, size, geometry)
-        places, taps = range(1 + dims), range(1 + dims, self.view.ndim)
+        self.view = windows(self.padded.frame, window, seen, geometry)
+        places = tuple(range(1 + dims))
+        if pool:
+            apart = (n for pair in zip(size, pool, strict=True) for n in pair)
+            self.view = self.view.reshape(len(self.view), *apart, *self.view.shape[1 + dims :])
+            places = *range(2, 2 + 2 * dims, 2), 0, *range(1, 1 + 2 * dims, 2)
+        self.places = len(places)
+        taps = range(self.places, self.view.ndim)
         self.width = math.prod(window) * channels // groups
-        shape = groups, blocks.images * blocks.rows * math.prod(size[1:]), self.width + ones
+        shape = groups, blocks.images * blocks.rows * math.prod((*size[1:], *pool)), self.width + ones
         if channels == 1:  # positions last in memory: long runs, where those of one channel would be short
             self.order = *taps, *places
             self.buffer = np.empty((1, *shape[:0:-1]), images.dtype).swapaxes(1, 2)
@@ -122,7 +135,7 @@ class Columns:
         found = self.known.get(key) if padded.inner is not None else None  # less to do with the interpreter's lock held
         if found is None:
             seen = padded.seen(self.view, first, last)[:, top:bottom]
-            columns = self.buffer[:, : math.prod(seen.shape[: padded.images.ndim - 1])]
+            columns = self.buffer[:, : math.prod(seen.shape[: self.places])]
             target = columns[..., : self.width] if padded.images.shape[-1] > 1 else columns[0, :, : self.width].T
             seen = seen.transpose(self.order)
             target = target.reshape(*seen.shape, seen.itemsize // columns.itemsize).view(seen.dtype)[..., 0]

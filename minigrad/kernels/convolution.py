@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from minigrad.kernels.columns import Block, Columns, Padded, blocks, in_pieces, takes_ones
-from minigrad.kernels.elementwise import zeros
+from minigrad.kernels.elementwise import rectify
 from minigrad.kernels.images import Array, Deferred, Geometry, Shape, channels_first, channels_last, precise
 from minigrad.kernels.sums import sum_channels, sum_rows
 from minigrad.kernels.threads import split
@@ -65,7 +65,6 @@ def correlation(
     beside = 1 if len(size) == 1 and every.in_strips else size[-1]  # rows of a few hundred elements add faster
     width = beside * len(weight)
     line = None if bias is None or ones else np.tile(bias, beside)
-    row = zeros((width,), out.dtype) if rectified else None
 
     def start() -> Callable[[Block], None]:
         columns = Columns(images, window, size, geometry, every, ones)
@@ -76,9 +75,8 @@ def correlation(
             if line is not None:
                 lines = here.reshape(-1, width)
                 lines += line
-            if row is not None:
-                lines = here.reshape(-1, width)
-                np.maximum(lines, row, out=lines)
+            if rectified:
+                rectify(here, here)
 
         return compute
 

@@ -43,23 +43,28 @@ def in_parts(work: Callable[..., None], *arrays: Array) -> None:
 
 
 def relu(x: Array) -> Array:
-    """max(x, 0). The zeros are an array, since NumPy compares with a scalar three times as slowly."""
+    """max(x, 0)."""
     if not is_large(x):
         if x.__class__ is np.ndarray and x.size <= ROW << 2 and x.flags.c_contiguous:
             return np.maximum(x, zeros(x.shape, x.dtype))
         return np.maximum(x, 0)
     out = np.empty_like(x)
     source, target = flat(x), flat(out)
-    row, end = zeros((ROW,), x.dtype), x.size // ROW * ROW
-    rows, results = source[:end].reshape(-1, ROW), target[:end].reshape(-1, ROW)
 
     def work(ranges: Iterator[tuple[int, int]]) -> None:
         for first, last in ranges:
-            np.maximum(rows[first:last], row, out=results[first:last])
+            rectify(source[first:last], target[first:last])
 
-    split(cut(len(rows), BLOCK // ROW, max(1, LARGE // 2 // ROW)), work)
-    np.maximum(source[end:], 0, out=target[end:])
+    split(cut(x.size, BLOCK, LARGE // 2), work)
     return out
+
+
+def rectify(x: Array, out: Array) -> None:
+    """out = max(x, 0) of contiguous arrays. The zeros are an array, since NumPy compares with a scalar three times as slowly."""
+    source, target, row = x.reshape(-1), out.reshape(-1), zeros((ROW,), x.dtype)
+    end = source.size // ROW * ROW
+    np.maximum(source[:end].reshape(-1, ROW), row, out=target[:end].reshape(-1, ROW))
+    np.maximum(source[end:], row[: source.size - end], out=target[end:])
 
 
 BITS = {size: np.dtype(f"i{size}") for size in (2, 4, 8)}  # integers as wide as a float

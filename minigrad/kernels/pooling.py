@@ -25,22 +25,18 @@ def lowest(dtype: Any) -> Any:
 
 
 class Frame:
-    """Blocks of images with a border of one value, wide enough for the windows at all places of the result."""
+    """A border of one value around images (N, *sides, C), wide enough for the windows at all places of the result."""
 
-    def __init__(self, images: Array, window: Shape, size: Shape, geometry: Geometry, border: Any) -> None:
-        self.images, self.border = images, border
-        self.needed = geometry.reach(window, size)
+    def __init__(self, sides: Shape, window: Shape, size: Shape, geometry: Geometry, border: Any) -> None:
+        self.border, self.needed = border, geometry.reach(window, size)
         self.inner = tuple(
-            slice(p, min(p + n, m)) for p, n, m in zip(geometry.padding, images.shape[1:-1], self.needed, strict=True)
+            slice(p, min(p + n, m)) for p, n, m in zip(geometry.padding, sides, self.needed, strict=True)
         )
         self.kept = (slice(None), *(slice(0, i.stop - i.start) for i in self.inner))
-        self.bare = not any(geometry.padding) and all(
-            n >= m for n, m in zip(images.shape[1:-1], self.needed, strict=True)
-        )
+        self.bare = not any(geometry.padding) and all(n >= m for n, m in zip(sides, self.needed, strict=True))
 
-    def of(self, first: int, last: int) -> Array:
-        """Images first to last, bordered; themselves where no border is needed and the memory is in order."""
-        images = self.images[first:last]
+    def around(self, images: Array) -> Array:
+        """These images, bordered; themselves where no border is needed and the memory is in order."""
         if self.bare:
             return np.ascontiguousarray(images)
         frame = np.full((len(images), *self.needed, images.shape[-1]), self.border, images.dtype)
@@ -63,44 +59,63 @@ def planes_of(frame: Array, window: Shape, size: Shape, geometry: Geometry) -> A
 class Winners:
     """Which element of each window `max_pool` took: booleans (places in the window, N, *size, C), one true in each window.
 
-    It is a quarter of the images' memory, and the gradient need not read them again.
+    It is a quarter of the images' memory, and the gradient need not read them again. Where `pooled.convolve` found them,
+    nothing wins that its ReLU made 0 (`rectified`); if that was a `wide` convolution, the memory is in the order
+    (places, C, N, *size).
     """
 
-    __slots__ = ("found",)
+    __slots__ = ("found", "rectified", "wide")
     found: Array
+    rectified: bool
+    wide: Any
+
+    def __init__(self) -> None:
+        self.rectified, self.wide = False, None
 
 
 def max_pool(x: Array, window: Shape, size: Shape, geometry: Geometry, winners: Winners | None = None) -> Array:
     """The largest element of each window of x (N, C, *size); NaN wins. Fills `winners`."""
     images = channels_last(x)
     out = np.empty((len(x), *size, x.shape[1]), x.dtype)
-    frame = Frame(images, window, size, geometry, lowest(x.dtype))
+    frame = Frame(x.shape[2:], window, size, geometry, lowest(x.dtype))
     if winners is not None:
         winners.found = np.empty((math.prod(window), *out.shape), np.bool_)
 
     def work(ranges: Iterator[tuple[int, int]]) -> None:
         for a, b in ranges:
-            planes = planes_of(frame.of(a, b), window, size, geometry).copy().view(x.dtype)
+            planes = planes_of(frame.around(images[a:b]), window, size, geometry).copy().view(x.dtype)
             planes, best = planes.reshape(math.prod(window), -1), out[a:b].reshape(-1)
             np.maximum.reduce(planes, axis=0, out=best)
             if winners is not None:
-                first_largest(planes, best, frame.bare, winners.found[:, a:b].reshape(len(planes), -1))
+                first_largest(planes, best, out=winners.found[:, a:b].reshape(len(planes), -1))
 
     if out.size:
         split(few(images), work)
     return channels_first(out)
 
 
-def first_largest(planes: Array, best: Array, certain: bool, out: Array | None = None) -> Array:
-    """Whether each window's first largest element is in each of the planes; if `certain`, NaN counts as in the last."""
+def first_largest(planes: Array, best: Array, rectified: bool = False, out: Array | None = None) -> Array:
+    """Whether each window's first largest element, or last NaN, is in each of the planes.
+
+    If `rectified`, best is the ReLU of the largest element, and no element of a window counts where that is 0.
+    """
     largest = np.equal(planes, best, out=out)
-    if np.count_nonzero(largest) != best.size or (best != best).any():  # a window of NaN has none, others may have two
-        found = largest[0].copy()
-        for here in largest[1:]:
-            np.greater(here, found, out=here)
-            found |= here
-        if certain:
-            largest[-1] |= ~found
+    alive, missing = best != 0 if rectified else None, best != best
+    wanted, is_clear = best.size if alive is None else np.count_nonzero(alive), not missing.any()
+    if is_clear and np.count_nonzero(largest) == wanted:
+        return largest
+    if alive is not None:
+        largest &= alive
+    found = largest[0].copy()
+    for here in largest[1:]:
+        np.greater(here, found, out=here)
+        found |= here
+    if not is_clear:
+        later = np.zeros_like(missing)
+        for here, seen in zip(largest[::-1], planes[::-1], strict=True):
+            missing = seen != seen
+            here |= missing > later
+            later |= missing
     return largest
 
 
@@ -108,13 +123,13 @@ class MaxPoolGradient(Deferred):
     """What g sends back through `max_pool`: each window's to its first largest element, in the order of memory."""
 
     def __init__(
-        self, g: Array, x: Array, out: Array, window: Shape, geometry: Geometry, winners: Winners | None = None
+        self, g: Array, x: Any, out: Array, window: Shape, geometry: Geometry, winners: Winners | None = None
     ) -> None:
-        self.images, self.results, self.upstream = channels_last(x), channels_last(out), channels_last(g)
-        super().__init__(self.images.shape, g.dtype)
+        super().__init__((len(out), *x.shape[2:], out.shape[1]), g.dtype)
+        self.results, self.upstream = channels_last(out), channels_last(g)
         self.x, self.rectified, self.winners = x, False, winners
         self.window, self.geometry, self.size = window, geometry, out.shape[2:]
-        self.frame = Frame(self.images, window, self.size, geometry, lowest(x.dtype))
+        self.frame = Frame(x.shape[2:], window, self.size, geometry, lowest(out.dtype))
         self.apart = all(s >= f for s, f in zip(geometry.stride, geometry.spans(window), strict=True))
         self.covered = (
             self.apart and self.frame.bare and self.frame.needed == self.shape[1:-1] and geometry.stride == window
@@ -126,14 +141,21 @@ class MaxPoolGradient(Deferred):
 
     def fill(self, out: Array, first: int, last: int) -> None:
         window, geometry, size, frame = self.window, self.geometry, self.size, self.frame
-        places, best = math.prod(window), np.ascontiguousarray(self.results[first:last]).reshape(-1)
-        if self.winners is None:
-            planes = planes_of(frame.of(first, last), window, size, geometry).copy().view(best.dtype)
-            won = first_largest(planes.reshape(places, -1), best, frame.bare)
+        places, winners = math.prod(window), self.winners
+        if winners is None:
+            best = np.ascontiguousarray(self.results[first:last]).reshape(-1)
+            seen = frame.around(channels_last(self.x)[first:last])
+            planes = planes_of(seen, window, size, geometry).copy().view(best.dtype)
+            won = first_largest(planes.reshape(places, -1), best)
         else:
-            won = self.winners.found[:, first:last].reshape(places, -1)
-        if self.rectified:
-            won = won & (best != 0)
+            won = winners.found[:, first:last].reshape(places, -1)
+        known = winners is not None and winners.rectified
+        if known != self.rectified:
+            alive = np.ascontiguousarray(self.results[first:last]).reshape(-1) != 0
+            if known:  # where all are 0 the first of them gets the gradient, if no ReLU keeps it back
+                won = np.concatenate((won[:1] | ~alive, won[1:]))
+            else:
+                won = won & alive
         taken = select(np.ascontiguousarray(self.upstream[first:last]).reshape(-1), won)
         direct = self.covered and out.flags.c_contiguous
         around = self.shape[1:-1] if frame.bare else frame.needed
@@ -158,10 +180,10 @@ def max_pool_indices(x: Array, window: Shape, size: Shape, geometry: Geometry) -
     As PyTorch, the last NaN counts as largest.
     """
     images = channels_last(x)
-    frame = Frame(images, window, size, geometry, lowest(x.dtype))
+    frame = Frame(x.shape[2:], window, size, geometry, lowest(x.dtype))
     best = np.full((len(x), *size, x.shape[1]), lowest(x.dtype), x.dtype)
     index = np.zeros(best.shape, np.int64)
-    seen = frame.of(0, len(x))
+    seen = frame.around(images)
     starts = [np.arange(o) * s - p for o, s, p in zip(size, geometry.stride, geometry.padding, strict=True)]
     first = [s + -(-np.maximum(-s, 0) // d) * d for s, d in zip(starts, geometry.dilation, strict=True)]
     index[...] = flat(first, x.shape[2:])
@@ -203,11 +225,11 @@ def sum_pool(x: Array, window: Shape, size: Shape, geometry: Geometry) -> Array:
     """The sum of each window of x (N, C, *size), zeros around it."""
     images = channels_last(x)
     out = np.zeros((len(x), *size, x.shape[1]), np.float32 if x.dtype == np.float16 else x.dtype)
-    frame = Frame(images, window, size, geometry, 0)
+    frame = Frame(x.shape[2:], window, size, geometry, 0)
 
     def work(ranges: Iterator[tuple[int, int]]) -> None:
         for a, b in ranges:
-            seen, total = frame.of(a, b), out[a:b]
+            seen, total = frame.around(images[a:b]), out[a:b]
             for place, _ in taps(window, size, geometry):
                 total += seen[place]
 
@@ -220,11 +242,11 @@ def sum_pool_input(g: Array, window: Shape, size: Shape, geometry: Geometry) -> 
     """The adjoint of `sum_pool`: each element of g (N, C, *output) added to all of its window, in images of that size."""
     upstream = channels_last(g)
     found = np.zeros((len(g), *size, g.shape[1]), np.float32 if g.dtype == np.float16 else g.dtype)
-    frame = Frame(found, window, g.shape[2:], geometry, 0)
+    frame = Frame(size, window, g.shape[2:], geometry, 0)
 
     def work(ranges: Iterator[tuple[int, int]]) -> None:
         for a, b in ranges:
-            spread = found[a:b] if frame.bare else frame.of(a, b)
+            spread = found[a:b] if frame.bare else frame.around(found[a:b])
             rows = np.ascontiguousarray(upstream[a:b])
             for place, _ in taps(window, g.shape[2:], geometry):
                 spread[place] += rows

@@ -12,6 +12,7 @@ from minigrad.nn.activation import ReLU
 from minigrad.nn.conv import Conv1d, Conv2d, Conv3d
 from minigrad.nn.module import Module, indent
 from minigrad.nn.parameter import Parameter
+from minigrad.nn.pooling import MaxPool1d, MaxPool2d, MaxPool3d
 from minigrad.tensor import Tensor
 
 L = TypeVar("L", bound="ModuleSequence")
@@ -27,6 +28,7 @@ def position(index: Any, size: int) -> int:
 
 
 CONVOLUTIONS = Conv1d, Conv2d, Conv3d
+POOLS = MaxPool1d, MaxPool2d, MaxPool3d
 
 
 def is_plain(module: Module) -> bool:
@@ -98,18 +100,24 @@ class Sequential(ModuleSequence):
             self.add_module(name, module)
 
     def forward(self, input: Any) -> Any:
-        convolution: Any = None  # waits for the ReLU that may follow
+        convolution: Any = None  # waits for the ReLU and the pool that may follow
+        rectified = False
         for module in self._modules.values():
+            kind = module.__class__
             if convolution is not None:
-                if module.__class__ is ReLU and is_plain(module):
-                    input, convolution = convolution.rectified(input), None
+                pools = kind in POOLS and is_plain(module)
+                if kind is ReLU and not rectified and is_plain(module):
+                    rectified = True
                     continue
-                input, convolution = convolution(input), None
-            if module.__class__ in CONVOLUTIONS and is_plain(module) and fusing.get():
+                input = convolution.followed(input, rectified, module if pools else None)
+                convolution, rectified = None, False
+                if pools:
+                    continue
+            if kind in CONVOLUTIONS and is_plain(module) and fusing.get():
                 convolution = module
             else:
                 input = module(input)
-        return input if convolution is None else convolution(input)
+        return input if convolution is None else convolution.followed(input, rectified, None)
 
     @overload
     def __getitem__(self, index: int) -> Any: ...

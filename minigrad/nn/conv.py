@@ -8,18 +8,16 @@ from functools import partial
 from typing import Any
 
 import minigrad
+from minigrad.kernels.images import Geometry
 from minigrad.nn import functional, init
 from minigrad.nn.functional.convolution import convolved
-from minigrad.nn.functional.sizes import Shape, Sizes
+from minigrad.nn.functional.sizes import Shape, Sizes, repeated
 from minigrad.nn.module import Module
 from minigrad.nn.parameter import Parameter
-from minigrad.ops.conv import rectified_convolution
+from minigrad.nn.pooling import _MaxPool
+from minigrad.ops.conv import Convolution
+from minigrad.ops.fused import pooled_convolution, rectified_convolution
 from minigrad.tensor import Tensor
-
-
-def repeated(value: Any, dims: int) -> Any:
-    """A number as one for each dimension; sequences as tuples."""
-    return tuple(value) if isinstance(value, (tuple, list)) else (value,) * dims
 
 
 class _Convolution(Module):
@@ -156,13 +154,24 @@ class _Correlation(_Convolution):
     def forward(self, input: Tensor) -> Tensor:
         return self._apply_to(input, self._convolve)
 
-    def rectified(self, input: Tensor) -> Tensor:
-        """relu(self(input)), for `Sequential`: a batch passes once through the cache instead of twice."""
-        if input.ndim != self.dims + 2:
-            return functional.relu(self.forward(input))
-        return self._apply_to(
-            input, partial(convolved, f"conv{self.dims}d", self.dims, operation=rectified_convolution)
-        )
+    def followed(self, input: Tensor, rectified: bool, pool: _MaxPool | None) -> Tensor:
+        """pool(relu(self(input))), or without one of them, for `Sequential`: a batch passes once through the cache."""
+
+        def convolve(images: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
+            tile = None if pool is None or pool.dims != self.dims else pool.tile()
+            out: Tensor | None = None
+            if tile is not None:
+                out = pooled_convolution(images, weight, bias, geometry, rectified, tile)
+            if out is None:
+                out = (rectified_convolution if rectified else Convolution.apply)(images, weight, bias, geometry)
+                out = out if pool is None else pool(out)
+            return out
+
+        if isinstance(input, Tensor) and input.ndim == self.dims + 2:
+            return self._apply_to(input, partial(convolved, f"conv{self.dims}d", self.dims, operation=convolve))
+        out = self.forward(input)
+        out = functional.relu(out) if rectified else out
+        return out if pool is None else pool(out)
 
     def _apply_to(self, input: Tensor, convolve: Callable[..., Tensor]) -> Tensor:
         padding: Any = self.padding

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from minigrad.nn import functional
-from minigrad.nn.conv import repeated
-from minigrad.nn.functional.sizes import Sizes
+from minigrad.nn.functional.sizes import Shape, Sizes, per_dim, repeated
 from minigrad.nn.module import Module
 from minigrad.tensor import Tensor
 
@@ -15,6 +14,7 @@ from minigrad.tensor import Tensor
 class _MaxPool(Module):
     """Base of max pools."""
 
+    dims: ClassVar[int]
     _pool: Callable[..., Any]
 
     def __init__(
@@ -44,23 +44,31 @@ class _MaxPool(Module):
         sizes = self.kernel_size, self.stride, self.padding, self.dilation
         return self._pool(input, *sizes, self.ceil_mode, self.return_indices)
 
+    def tile(self) -> Shape | None:
+        """The window if windows lie side by side over the images and nothing but the largest elements is wanted."""
+        name = f"max_pool{self.dims}d"
+        sizes = (self.kernel_size, 1), (self.stride, 1), (self.padding, 0), (self.dilation, 1)
+        window, stride, padding, dilation = (per_dim(name, "kernel_size", n, self.dims, least) for n, least in sizes)
+        is_tile = stride == window and not any(padding) and set(dilation) == {1}
+        return window if is_tile and not self.ceil_mode and not self.return_indices else None
+
 
 class MaxPool1d(_MaxPool):
     """The largest element of each window of signals (N, C, L). PyTorch: `nn.MaxPool1d`."""
 
-    _pool = staticmethod(functional.max_pool1d)
+    dims, _pool = 1, staticmethod(functional.max_pool1d)
 
 
 class MaxPool2d(_MaxPool):
     """The largest element of each window of images (N, C, H, W). Book 7.3. PyTorch: `nn.MaxPool2d`."""
 
-    _pool = staticmethod(functional.max_pool2d)
+    dims, _pool = 2, staticmethod(functional.max_pool2d)
 
 
 class MaxPool3d(_MaxPool):
     """The largest element of each window of volumes (N, C, D, H, W). PyTorch: `nn.MaxPool3d`."""
 
-    _pool = staticmethod(functional.max_pool3d)
+    dims, _pool = 3, staticmethod(functional.max_pool3d)
 
 
 class AvgPool1d(Module):

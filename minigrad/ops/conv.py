@@ -14,12 +14,13 @@ import numpy as np
 from minigrad import modes
 from minigrad.domains import Drawn, OneOf, Reals, Source
 from minigrad.errors import OutOfMemory, ShapeError
-from minigrad.function import Function, TensorCore, record, unsaved
+from minigrad.function import Function, TensorCore, unsaved
 from minigrad.kernels import columns as im2col
 from minigrad.kernels import convolution as kernel
+from minigrad.kernels import pooled
 from minigrad.kernels.images import Deferred, Geometry, Shape
+from minigrad.kernels.pooling import MaxPoolGradient
 from minigrad.kernels.sums import sum_channels
-from minigrad.ops.elementwise import Relu
 
 
 def _image(source: Source) -> Shape:
@@ -92,6 +93,7 @@ class Convolution(Function):
         Reals(shape=lambda source, x, weight: weight.shape[:1]),
         Drawn(lambda source, x, weight, bias: _geometry(source, x, weight)),
         OneOf(False),
+        OneOf(None),
     )
     rejects = (
         (np.ones((1, 2, 4, 4)), np.ones((3, 3, 2, 2)), np.ones(3), Geometry((1, 1), (0, 0), (1, 1))),
@@ -100,11 +102,13 @@ class Convolution(Function):
         (np.ones((1, 2, 4, 4)), np.ones((3, 2, 2, 2)), np.ones(4), Geometry((1, 1), (0, 0), (1, 1))),
     )
 
-    def forward(x: Any, weight: Any, bias: Any, geometry: Geometry, rectified: bool = False) -> Any:
+    def forward(x: Any, weight: Any, bias: Any, geometry: Geometry, rectified: bool = False, pool: Any = None) -> Any:
         check_fit(x.shape, weight.shape, None if bias is None else bias.shape, geometry)
+        if pool is not None:
+            return roomy(pooled.convolve, x, weight, bias, geometry, rectified, *pool)
         return roomy(kernel.convolve, x, weight, bias, geometry, rectified)
 
-    def oracle(x: Any, weight: Any, bias: Any, geometry: Geometry, rectified: bool = False) -> Any:
+    def oracle(x: Any, weight: Any, bias: Any, geometry: Geometry, rectified: bool = False, pool: Any = None) -> Any:
         window, groups = weight.shape[2:], geometry.groups
         padded = np.pad(x, ((0, 0), (0, 0), *((p, p) for p in geometry.padding)))
         out = np.empty((len(x), len(weight), *geometry.output(x.shape[2:], window)))
@@ -139,14 +143,9 @@ class Convolution(Function):
         x, biased = unsaved(self, saved[0], g), edges[2] is not None
         if edges[0] is not None:
             return kernel.gradients(g, x, unsaved(self, saved[1], g), geometry, biased)
+        if isinstance(g, MaxPoolGradient) and g.winners is not None and g.winners.wide is not None:
+            return (None, *pooled.weight_and_bias_gradient(g, g.winners, x, shape[0], biased))
         return (None, *kernel.weight_and_bias_gradient(g, x, shape[2:], geometry, biased))
-
-
-def rectified_convolution(x: Any, weight: Any, bias: Any, geometry: Geometry) -> Any:
-    """relu(convolution), recorded as these two, but computed in one pass: what lies between them is nowhere."""
-    out = Convolution.apply(x, weight, bias, geometry, True)
-    out._node = record(Relu, (out,), (out._node,), out._data)
-    return out
 
 
 class ConvolutionInput(Function):

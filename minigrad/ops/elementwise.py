@@ -11,7 +11,7 @@ from minigrad import dtypes
 from minigrad.domains import Booleans, Drawn, Reals
 from minigrad.errors import DtypeError, describe
 from minigrad.families import Binary, Unary, power
-from minigrad.function import UFUNCS, Function, TensorCore, may_defer, raw, unsaved_result, wrap
+from minigrad.function import UFUNCS, Function, Recomputed, TensorCore, may_defer, raw, unsaved_result, wrap
 from minigrad.kernels import elementwise as kernel
 from minigrad.kernels.images import Deferred
 from minigrad.memory import inplace
@@ -344,14 +344,15 @@ class Relu(Unary):
     def pull(self, g: Any, edges: Any) -> Sequence[Any]:
         """The gradient; of images, deferred if nothing but a convolution reads it."""
         if g.ndim > 2 and not isinstance(g, TensorCore):
-            out = unsaved_result(self, self.kept_out, g)
-            if (
-                may_defer(self, edges)
-                and g.dtype.char in "fd"
-                and (isinstance(g, Deferred) or g.strides == out.strides)
-            ):
-                return (g if isinstance(g, Deferred) and g.rectify(out) else kernel.ReluGradient(g, out),)
-            g = g.array() if isinstance(g, Deferred) else g
+            out, deferred = self.kept_out, isinstance(g, Deferred)
+            if may_defer(self, edges) and g.dtype.char in "fd":
+                if out.__class__ is not Recomputed:
+                    out = unsaved_result(self, out, g)
+                if deferred and g.rectify(out):
+                    return (g,)
+                if out.__class__ is not Recomputed and (deferred or g.strides == out.strides):
+                    return (kernel.ReluGradient(g, out),)
+            g = g.array() if deferred else g
         found: Sequence[Any] = self.by_rules(g, edges)
         return found
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from minigrad.domains import Drawn, OneOf, Reals, Source
 from minigrad.errors import ShapeError
-from minigrad.function import RESULT, Function, TensorCore, may_defer, raw, unsaved, unsaved_result
+from minigrad.function import RESULT, Function, Recomputed, TensorCore, may_defer, raw, unsaved, unsaved_result
 from minigrad.kernels import pooling as kernel
 from minigrad.kernels.images import Geometry, Shape
 from minigrad.ops.index import IndexAdd
@@ -67,10 +67,13 @@ class MaxPool(Function):
     def pull(self, g: Any, edges: Any) -> Sequence[Any]:
         """The gradient, deferred if nothing but a ReLU or a convolution reads it."""
         saved = dict(zip(self.slots, self.saved, strict=True))
-        if isinstance(g, TensorCore) or g.dtype.char not in "fd" or not may_defer(self, edges, saved[0]):
+        x, window, geometry, winners = (saved[self._slot(name)] for name in ("x", "window", "geometry", "winners"))
+        if isinstance(g, TensorCore):
             return super().pull(g, edges)
-        x, out = unsaved(self, saved[0], g), unsaved_result(self, saved[RESULT], g)
-        return (kernel.MaxPoolGradient(g, x, out, saved[1], saved[2], saved[4]),)
+        deferred = g.dtype.char in "fd" and may_defer(self, edges, x if isinstance(x, TensorCore) else None)
+        x = x if x.__class__ is Recomputed else unsaved(self, x, g)  # whose elements nobody reads: there are winners
+        gradient = kernel.MaxPoolGradient(g, x, unsaved_result(self, saved[RESULT], g), window, geometry, winners)
+        return (gradient if deferred else gradient.array(),)
 
     def composed_dx(g: Any, x: Any, window: Shape, geometry: Geometry, size: Shape) -> Any:
         return scattered(g, kernel.max_pool_indices(raw(x), window, size, geometry), x.shape)

@@ -30,6 +30,11 @@ def per_dim(name: str, argument: str, value: Any, dims: int, least: int = 0) -> 
     return found
 
 
+def repeated(value: Any, dims: int) -> Any:
+    """A number as one for each dimension; sequences as tuples."""
+    return tuple(value) if isinstance(value, (tuple, list)) else (value,) * dims
+
+
 def batched(name: str, input: Tensor, dims: int) -> tuple[Tensor, bool]:
     """The images with a batch dimension, and whether they had one. Raises for other numbers of dimensions."""
     if not isinstance(input, Tensor):

@@ -1,0 +1,207 @@
+"""A convolution, perhaps its ReLU, and the max pool behind them in one pass: what lies between is nowhere.
+
+The convolution's results are computed in the order of the pool's planes (what all windows see at one of their places), so
+that the maximum goes through the product as it is. For images of one channel, where copying windows costs as much as
+multiplying them, all places of a pool's window share one: a larger window, multiplied with every weight at each of its
+places there (`Wide`), which is a convolution of `math.prod(pool)` times as many filters with a stride as long as the pool's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from functools import lru_cache, reduce
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minigrad.kernels.columns import Block, Columns, blocks, in_pieces, takes_ones
+from minigrad.kernels.convolution import Job, added, by_group, do
+from minigrad.kernels.elementwise import BITS, rectify
+from minigrad.kernels.images import Array, Geometry, Shape, channels_first, channels_last
+from minigrad.kernels.pooling import MaxPoolGradient, Winners, first_largest
+from minigrad.kernels.threads import split
+
+WASTE = 2  # times as much to multiply as the windows need: beyond it, wide ones do not pay
+
+
+def fits(x: Array, weight: Array, geometry: Geometry) -> bool:
+    """Whether `convolve` takes them: one group, and floats that are multiplied as they are."""
+    return bool(geometry.groups == 1 and x.dtype == weight.dtype and x.dtype.char in "fd" and x.size and weight.size)
+
+
+class Wide(NamedTuple):
+    """The convolution of one channel that computes another one's results at all places of a pool's window."""
+
+    window: Shape
+    geometry: Geometry
+    parts: tuple[tuple[Any, ...], ...]  # for each place, where the other one's window is in this one's
+
+    def weight(self, weight: Array) -> Array:
+        """(places * K, 1, *window): the weight (K, 1, ...) at each place, zeros around it."""
+        found = np.zeros((len(self.parts), len(weight), 1, *self.window), weight.dtype)
+        for each, part in zip(found, self.parts, strict=True):
+            each[part] = weight
+        return found.reshape(-1, 1, *self.window)
+
+    def gathered(self, gradient: Array) -> Array:
+        """The adjoint of `weight`, (K, 1, ...), from (places * K, numbers in the window)."""
+        each = gradient.reshape(len(self.parts), -1, 1, *self.window)
+        return reduce(added, (there[part].copy() for there, part in zip(each, self.parts, strict=True)))
+
+
+@lru_cache(maxsize=64)
+def wide(weight: Shape, geometry: Geometry, pool: Shape) -> Wide | None:
+    """What computes a convolution with a weight of that shape; None where that does not pay."""
+    if weight[1] > 1 or set(geometry.dilation) != {1}:
+        return None
+    window = tuple(f + (n - 1) * s for f, n, s in zip(weight[2:], pool, geometry.stride, strict=True))
+    if not 1 < math.prod(window) <= WASTE * math.prod(weight[2:]):
+        return None
+    apart = tuple(n * s for n, s in zip(pool, geometry.stride, strict=True))
+    parts = []
+    for at in np.ndindex(*pool):
+        part = (slice(p * s, p * s + f) for p, s, f in zip(at, geometry.stride, weight[2:], strict=True))
+        parts.append((slice(None), slice(None), *part))
+    return Wide(window, geometry._replace(stride=apart), tuple(parts))
+
+
+def convolve(
+    x: Array,
+    weight: Array,
+    bias: Array | None,
+    geometry: Geometry,
+    rectified: bool,
+    pool: Shape,
+    size: Shape,
+    winners: Winners | None = None,
+) -> Array:
+    """The largest element of each window `pool`, side by side, of what `convolution.convolve` gives. Fills `winners`."""
+    shape, places = (len(x), *size, len(weight)), math.prod(pool)
+    whole = wide(weight.shape, geometry, pool) if np.isfinite(x).all() else None  # its zeros would make NaN of inf
+    if winners is not None:
+        winners.rectified, winners.wide = rectified, whole
+    if whole is None:
+        out = np.empty(shape, x.dtype)
+        found = None if winners is None else np.empty((places, *shape), np.bool_)
+        do([by_place(out, found, channels_last(x), weight, bias, geometry, rectified, pool)])
+    else:
+        out = np.moveaxis(np.empty((len(x), len(weight), *size), x.dtype), 1, -1)
+        found = (
+            None if winners is None else np.moveaxis(np.empty((places, len(weight), len(x), *size), np.bool_), 1, -1)
+        )
+        bias = None if bias is None else np.tile(bias, places)
+        do([at_once(out, found, channels_last(x), whole.weight(weight), bias, whole, rectified)])
+    if winners is not None and found is not None:
+        winners.found = found
+    return channels_first(out)
+
+
+def by_place(
+    out: Array,
+    found: Array | None,
+    images: Array,
+    weight: Array,
+    bias: Array | None,
+    geometry: Geometry,
+    rectified: bool,
+    pool: Shape,
+) -> Job:
+    """What computes out (N, *size, K), and the winners, from a window of the images for each place of the pool's."""
+    places, window, size, outputs = math.prod(pool), weight.shape[2:], out.shape[1:-1], len(weight)
+    ones = bias is not None and takes_ones(window, 1)
+    (matrix,) = by_group(weight, 1, bias if ones else None)
+    every = blocks(images, weight, size, pool)
+
+    def start() -> Callable[[Block], None]:
+        columns = Columns(images, window, size, geometry, every, ones, pool)
+        buffer = np.empty((places * every.images * every.rows * math.prod(size[1:]), outputs), out.dtype)
+
+        def compute(block: Block) -> None:
+            seen, best = columns.at(block)[0], out[block.place]
+            rows = np.matmul(seen, matrix, out=buffer[: len(seen)])
+            if bias is not None and not ones:
+                rows += bias
+            noted = None if found is None else found[(slice(None), *block.place)].reshape(places, -1)
+            reduce_planes(rows.reshape(places, -1), best.reshape(-1), rectified, noted)
+
+        return compute
+
+    return every.each, start
+
+
+def at_once(
+    out: Array,
+    found: Array | None,
+    images: Array,
+    weight: Array,
+    bias: Array | None,
+    whole: Wide,
+    rectified: bool,
+) -> Job:
+    """What computes out (N, *size, K), and the winners, each channel's together in memory, from wide windows."""
+    places, size, outputs = len(whole.parts), out.shape[1:-1], out.shape[-1]
+    (matrix,) = by_group(weight, 1, bias)
+    every = blocks(images, weight, size)
+
+    def start() -> Callable[[Block], None]:
+        columns = Columns(images, whole.window, size, whole.geometry, every, bias is not None)
+        most = every.images * every.rows * math.prod(size[1:]) * outputs
+        buffer, largest = np.empty(places * most, out.dtype), np.empty(most, out.dtype)
+
+        def compute(block: Block) -> None:
+            seen, target = columns.at(block)[0], np.moveaxis(out[block.place], -1, 0)
+            planes = buffer[: places * target.size].reshape(places, outputs, -1)
+            np.matmul(matrix.T, seen.T, out=planes.reshape(places * outputs, -1))
+            best = largest[: target.size].reshape(outputs, -1)
+            noted = None
+            if found is not None:
+                noted = np.moveaxis(found[(slice(None), *block.place)], -1, 1).reshape(planes.shape)
+            reduce_planes(planes, best, rectified, noted)
+            target[...] = best.reshape(target.shape)
+
+        return compute
+
+    return every.each, start
+
+
+def reduce_planes(planes: Array, best: Array, rectified: bool, noted: Array | None) -> None:
+    """The largest elements of the planes, or their ReLU, into `best`; into `noted` which plane has them."""
+    np.maximum.reduce(planes, axis=0, out=best)
+    if rectified:
+        rectify(best, best)
+    if noted is not None:
+        first_largest(planes, best, rectified, noted)
+
+
+def weight_and_bias_gradient(
+    g: MaxPoolGradient, winners: Winners, x: Array, outputs: int, biased: bool
+) -> tuple[Array, Array | None]:
+    """`convolution.weight_and_bias_gradient` of what `convolve` computed as a wide convolution."""
+    images, upstream, bits = channels_last(x), channels_first(g.upstream), BITS[x.itemsize]
+    won, whole = np.moveaxis(winners.found, -1, 1), winners.wide
+    places, taps, size = len(won), math.prod(whole.window), g.size
+    product = np.empty((places * outputs, 1, *whole.window), x.dtype)
+    every = blocks(images, product, size)
+    pieces = in_pieces(every.each, product)
+    sums: list[Any] = [None] * len(pieces)
+
+    def work(tasks: Iterator[int]) -> None:
+        columns = Columns(images, whole.window, size, whole.geometry, every, biased)
+        most = every.images * every.rows * math.prod(size[1:]) * outputs
+        buffer, compact = np.empty(places * most, x.dtype), np.empty(most, x.dtype)
+        for i in tasks:
+            for block in pieces[i]:
+                first, last, top, bottom = block
+                kept = won[:, :, first:last, top:bottom]
+                here = compact[: kept[0].size].reshape(kept.shape[1:])
+                here[...] = upstream[first:last, :, top:bottom].swapaxes(0, 1)
+                planes = buffer[: kept.size].reshape(kept.shape)
+                np.bitwise_and(np.negative(kept.view(np.int8)), here.view(bits), out=planes.view(bits))
+                found = np.matmul(planes.reshape(places * outputs, -1), columns.at(block)[0])
+                sums[i] = added(sums[i], found)
+
+    split(range(len(pieces)), work)
+    total = reduce(added, sums)
+    by_bias = total[:, taps].reshape(places, outputs).sum(0) if biased else None
+    return whole.gathered(np.ascontiguousarray(total[:, :taps])), by_bias
