@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from functools import lru_cache, reduce
+from functools import lru_cache, partial, reduce
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from minigrad.kernels.columns import Block, Columns, blocks, in_pieces, takes_ones
 from minigrad.kernels.convolution import Job, added, by_group, do
-from minigrad.kernels.elementwise import BITS, rectify
+from minigrad.kernels.elementwise import rectify, select
 from minigrad.kernels.images import Array, Geometry, Shape, channels_first, channels_last
-from minigrad.kernels.pooling import MaxPoolGradient, Winners, first_largest
+from minigrad.kernels.pooling import MaxPoolGradient, Winners, first_largest, settle
 from minigrad.kernels.threads import split
 
 WASTE = 2  # times as much to multiply as the windows need: beyond it, wide ones do not pay
@@ -84,15 +84,18 @@ def convolve(
     if whole is None:
         out = np.empty(shape, x.dtype)
         found = None if winners is None else np.empty((places, *shape), np.bool_)
-        do([by_place(out, found, channels_last(x), weight, bias, geometry, rectified, pool)])
+        job = partial(by_place, out, found, channels_last(x), weight, bias, geometry, rectified, pool)
     else:
         out = np.moveaxis(np.empty((len(x), len(weight), *size), x.dtype), 1, -1)
         found = (
             None if winners is None else np.moveaxis(np.empty((places, len(weight), len(x), *size), np.bool_), 1, -1)
         )
         bias = None if bias is None else np.tile(bias, places)
-        do([at_once(out, found, channels_last(x), whole.weight(weight), bias, whole, rectified)])
+        job = partial(at_once, out, found, channels_last(x), whole.weight(weight), bias, whole, rectified)
+    do([job(careful=False)])
     if winners is not None and found is not None:
+        if not settle(found, out, rectified):
+            do([job(careful=True)])
         winners.found = found
     return channels_first(out)
 
@@ -106,6 +109,7 @@ def by_place(
     geometry: Geometry,
     rectified: bool,
     pool: Shape,
+    careful: bool,
 ) -> Job:
     """What computes out (N, *size, K), and the winners, from a window of the images for each place of the pool's."""
     places, window, size, outputs = math.prod(pool), weight.shape[2:], out.shape[1:-1], len(weight)
@@ -123,7 +127,7 @@ def by_place(
             if bias is not None and not ones:
                 rows += bias
             noted = None if found is None else found[(slice(None), *block.place)].reshape(places, -1)
-            reduce_planes(rows.reshape(places, -1), best.reshape(-1), rectified, noted)
+            reduce_planes(rows.reshape(places, -1), best.reshape(-1), rectified, noted, careful)
 
         return compute
 
@@ -138,6 +142,7 @@ def at_once(
     bias: Array | None,
     whole: Wide,
     rectified: bool,
+    careful: bool,
 ) -> Job:
     """What computes out (N, *size, K), and the winners, each channel's together in memory, from wide windows."""
     places, size, outputs = len(whole.parts), out.shape[1:-1], out.shape[-1]
@@ -157,7 +162,7 @@ def at_once(
             noted = None
             if found is not None:
                 noted = np.moveaxis(found[(slice(None), *block.place)], -1, 1).reshape(planes.shape)
-            reduce_planes(planes, best, rectified, noted)
+            reduce_planes(planes, best, rectified, noted, careful)
             target[...] = best.reshape(target.shape)
 
         return compute
@@ -165,20 +170,26 @@ def at_once(
     return every.each, start
 
 
-def reduce_planes(planes: Array, best: Array, rectified: bool, noted: Array | None) -> None:
-    """The largest elements of the planes, or their ReLU, into `best`; into `noted` which plane has them."""
+def reduce_planes(planes: Array, best: Array, rectified: bool, noted: Array | None, careful: bool) -> None:
+    """The largest elements of the planes, or their ReLU, into `best`; into `noted` which planes have them.
+
+    Several may, and none where it is NaN; only the first, and the NaN, if `careful`.
+    """
     np.maximum.reduce(planes, axis=0, out=best)
     if rectified:
         rectify(best, best)
     if noted is not None:
-        first_largest(planes, best, rectified, noted)
+        if careful:
+            first_largest(planes, best, rectified, noted)
+        else:
+            np.equal(planes, best, out=noted)
 
 
 def weight_and_bias_gradient(
     g: MaxPoolGradient, winners: Winners, x: Array, outputs: int, biased: bool
 ) -> tuple[Array, Array | None]:
     """`convolution.weight_and_bias_gradient` of what `convolve` computed as a wide convolution."""
-    images, upstream, bits = channels_last(x), channels_first(g.upstream), BITS[x.itemsize]
+    images, upstream = channels_last(x), channels_first(g.upstream)
     won, whole = np.moveaxis(winners.found, -1, 1), winners.wide
     places, taps, size = len(won), math.prod(whole.window), g.size
     product = np.empty((places * outputs, 1, *whole.window), x.dtype)
@@ -196,8 +207,7 @@ def weight_and_bias_gradient(
                 kept = won[:, :, first:last, top:bottom]
                 here = compact[: kept[0].size].reshape(kept.shape[1:])
                 here[...] = upstream[first:last, :, top:bottom].swapaxes(0, 1)
-                planes = buffer[: kept.size].reshape(kept.shape)
-                np.bitwise_and(np.negative(kept.view(np.int8)), here.view(bits), out=planes.view(bits))
+                planes = select(here, kept, buffer[: kept.size].reshape(kept.shape))
                 found = np.matmul(planes.reshape(places * outputs, -1), columns.at(block)[0])
                 sums[i] = added(sums[i], found)
 

@@ -100,23 +100,33 @@ def first_largest(planes: Array, best: Array, rectified: bool = False, out: Arra
     If `rectified`, best is the ReLU of the largest element, and no element of a window counts where that is 0.
     """
     largest = np.equal(planes, best, out=out)
-    alive, missing = best != 0 if rectified else None, best != best
-    wanted, is_clear = best.size if alive is None else np.count_nonzero(alive), not missing.any()
-    if is_clear and np.count_nonzero(largest) == wanted:
-        return largest
-    if alive is not None:
-        largest &= alive
-    found = largest[0].copy()
-    for here in largest[1:]:
-        np.greater(here, found, out=here)
-        found |= here
-    if not is_clear:
-        later = np.zeros_like(missing)
+    if not settle(largest, best, rectified):  # no number equals NaN
+        keep_first(largest, best, rectified)
+        later = np.zeros(best.shape, np.bool_)
         for here, seen in zip(largest[::-1], planes[::-1], strict=True):
             missing = seen != seen
             here |= missing > later
             later |= missing
     return largest
+
+
+def settle(largest: Array, best: Array, rectified: bool) -> bool:
+    """Leave each window only the first of its largest elements, if several planes have them. False where there is NaN."""
+    if (best != best).any():
+        return False
+    if np.count_nonzero(largest) != (np.count_nonzero(best != 0) if rectified else best.size):
+        keep_first(largest, best, rectified)
+    return True
+
+
+def keep_first(largest: Array, best: Array, rectified: bool) -> None:
+    """Leave each window the first of its largest elements, or none if `rectified` and best is 0."""
+    if rectified:
+        largest &= best != 0
+    found = largest[0].copy()
+    for here in largest[1:]:
+        np.greater(here, found, out=here)
+        found |= here
 
 
 class MaxPoolGradient(Deferred):
@@ -131,9 +141,7 @@ class MaxPoolGradient(Deferred):
         self.window, self.geometry, self.size = window, geometry, out.shape[2:]
         self.frame = Frame(x.shape[2:], window, self.size, geometry, lowest(out.dtype))
         self.apart = all(s >= f for s, f in zip(geometry.stride, geometry.spans(window), strict=True))
-        self.covered = (
-            self.apart and self.frame.bare and self.frame.needed == self.shape[1:-1] and geometry.stride == window
-        )
+        self.side_by_side = self.frame.bare and geometry.stride == window == geometry.spans(window)
 
     def rectify(self, out: Array) -> bool:
         self.rectified = out is self.x  # then all that gets a gradient is a window's largest: fewer to look at
@@ -141,37 +149,49 @@ class MaxPoolGradient(Deferred):
 
     def fill(self, out: Array, first: int, last: int) -> None:
         window, geometry, size, frame = self.window, self.geometry, self.size, self.frame
-        places, winners = math.prod(window), self.winners
-        if winners is None:
-            best = np.ascontiguousarray(self.results[first:last]).reshape(-1)
-            seen = frame.around(channels_last(self.x)[first:last])
-            planes = planes_of(seen, window, size, geometry).copy().view(best.dtype)
-            won = first_largest(planes.reshape(places, -1), best)
-        else:
-            won = winners.found[:, first:last].reshape(places, -1)
-        known = winners is not None and winners.rectified
-        if known != self.rectified:
-            alive = np.ascontiguousarray(self.results[first:last]).reshape(-1) != 0
-            if known:  # where all are 0 the first of them gets the gradient, if no ReLU keeps it back
-                won = np.concatenate((won[:1] | ~alive, won[1:]))
-            else:
-                won = won & alive
-        taken = select(np.ascontiguousarray(self.upstream[first:last]).reshape(-1), won)
-        direct = self.covered and out.flags.c_contiguous
+        won = self.won(first, last)
+        taken = select(self.upstream[first:last], won, np.empty(won.shape, self.dtype))
+        if self.side_by_side:
+            if frame.needed != self.shape[1:-1]:
+                out[...] = 0
+            element = np.dtype((np.void, taken.shape[-1] * taken.itemsize))
+            tiles = out[(slice(None), *map(slice, frame.needed))].view(element)
+            tiles = tiles.reshape(len(out), *(n for pair in zip(size, window, strict=True) for n in pair))
+            dims = len(size)
+            planes = tiles.transpose(*range(2, 2 + 2 * dims, 2), 0, *range(1, 1 + 2 * dims, 2))
+            planes[...] = taken.view(element).reshape(planes.shape)
+            return
         around = self.shape[1:-1] if frame.bare else frame.needed
-        spread = out if direct else np.zeros((last - first, *around, self.shape[-1]), self.dtype)
+        spread = np.zeros((last - first, *around, self.shape[-1]), self.dtype)
         if self.apart:
             planes = planes_of(spread, window, size, geometry)
             planes[...] = taken.view(planes.dtype).reshape(planes.shape)
         else:
             for (place, _), each in zip(taps(window, size, geometry), taken, strict=True):
-                spread[place] += each.reshape(last - first, *size, -1)
+                spread[place] += each
         if frame.bare:
-            if not direct:
-                out[...] = spread
+            out[...] = spread
         else:
             out[...] = 0
             out[frame.kept] = spread[(slice(None), *frame.inner)]
+
+    def won(self, first: int, last: int) -> Array:
+        """Which elements of these images' windows get a gradient: booleans (places in the window, N, *size, C)."""
+        winners, results = self.winners, self.results[first:last]
+        if winners is None:
+            best = np.ascontiguousarray(results)
+            seen = self.frame.around(channels_last(self.x)[first:last])
+            planes = planes_of(seen, self.window, self.size, self.geometry).copy().view(best.dtype)
+            found = first_largest(planes.reshape(-1, *best.shape), best)
+        else:
+            found = winners.found[:, first:last]
+        known = winners is not None and winners.rectified
+        if known == self.rectified:
+            return found
+        if known:  # where all are 0 the first of them gets the gradient, if no ReLU keeps it back
+            return np.concatenate((found[:1] | (results == 0), found[1:]))
+        won: Array = found & (results != 0)
+        return won
 
 
 def max_pool_indices(x: Array, window: Shape, size: Shape, geometry: Geometry) -> Array:
