@@ -84,7 +84,8 @@ class Columns:
     """One thread's columns of channels-last images, a block at a time, in a buffer that the next block overwrites.
 
     With `ones` there is one more, of ones, by which the product adds a bias. With `pool`, a window, and `size` what it makes
-    of the result, the positions come in the order (place in the pool's window, image, place of the pool).
+    of the result, the positions come in the order (place in the pool's window, image, place of the pool). In memory the
+    columns of one channel come one after the other, unless `by_row`: their rows are short, but products like them better.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class Columns:
         blocks: Blocks,
         ones: bool = False,
         pool: Shape = (),
+        by_row: bool = False,
     ) -> None:
         channels, groups, dims = images.shape[-1], geometry.groups, len(size)
         seen = tuple(o * n for o, n in zip(size, pool, strict=True)) if pool else size
@@ -104,7 +106,8 @@ class Columns:
         self.are_images = self.are_images and not pool
         if self.are_images:
             return
-        self.view = windows(self.padded.frame, window, seen, geometry)
+        self.by_row = by_row or channels > 1
+        self.view = windows(self.padded.frame, window, seen, geometry, self.by_row)
         places = tuple(range(1 + dims))
         if pool:
             apart = (n for pair in zip(size, pool, strict=True) for n in pair)
@@ -114,12 +117,12 @@ class Columns:
         taps = range(self.places, self.view.ndim)
         self.width = math.prod(window) * channels // groups
         shape = groups, blocks.images * blocks.rows * math.prod((*size[1:], *pool)), self.width + ones
-        if channels == 1:  # positions last in memory: long runs, where those of one channel would be short
-            self.order = *taps, *places
-            self.buffer = np.empty((1, *shape[:0:-1]), images.dtype).swapaxes(1, 2)
-        else:
+        if self.by_row:
             self.order = *taps[len(taps) - (groups > 1) :], *places, *taps[: len(taps) - (groups > 1)]
             self.buffer = np.empty(shape, images.dtype)
+        else:
+            self.order = *taps, *places
+            self.buffer = np.empty((1, *shape[:0:-1]), images.dtype).swapaxes(1, 2)
         self.buffer[..., self.width :] = 1
         self.known: dict[Any, tuple[Array, Array, Array]] = {}
 
@@ -136,7 +139,7 @@ class Columns:
         if found is None:
             seen = padded.seen(self.view, first, last)[:, top:bottom]
             columns = self.buffer[:, : math.prod(seen.shape[: self.places])]
-            target = columns[..., : self.width] if padded.images.shape[-1] > 1 else columns[0, :, : self.width].T
+            target = columns[..., : self.width] if self.by_row else columns[0, :, : self.width].T
             seen = seen.transpose(self.order)
             target = target.reshape(*seen.shape, seen.itemsize // columns.itemsize).view(seen.dtype)[..., 0]
             found = self.known[key] = target, seen, columns
@@ -145,8 +148,8 @@ class Columns:
         return columns
 
 
-def windows(frame: Array, window: Shape, size: Shape, geometry: Geometry) -> Array:
-    """What all windows see of contiguous images: a view (N, *size, *runs of one window).
+def windows(frame: Array, window: Shape, size: Shape, geometry: Geometry, in_runs: bool) -> Array:
+    """What all windows see of contiguous images: a view (N, *size, *window), or (N, *size, *runs of one window).
 
     A run is what lies together, as one element of that many bytes: NumPy copies it twice as fast as its numbers.
     """
@@ -156,7 +159,7 @@ def windows(frame: Array, window: Shape, size: Shape, geometry: Geometry) -> Arr
     run = channels // geometry.groups
     if geometry.groups > 1:
         taps, jumps = (*taps, geometry.groups), (*jumps, run * frame.itemsize)
-    elif channels > 1 and geometry.dilation[-1] == 1:
+    elif in_runs and geometry.dilation[-1] == 1:
         taps, jumps, run = taps[:-1], jumps[:-1], run * window[-1]
     moves = (n * s for n, s in zip(strides, geometry.stride, strict=True))
     element = np.dtype((np.void, run * frame.itemsize))

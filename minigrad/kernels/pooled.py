@@ -20,6 +20,7 @@ from minigrad.kernels.convolution import Job, added, by_group, do
 from minigrad.kernels.elementwise import rectify, select
 from minigrad.kernels.images import Array, Geometry, Shape, channels_first, channels_last
 from minigrad.kernels.pooling import MaxPoolGradient, Winners, first_largest, settle
+from minigrad.kernels.products import crossed, tall
 from minigrad.kernels.threads import split
 
 WASTE = 2  # times as much to multiply as the windows need: beyond it, wide ones do not pay
@@ -123,7 +124,7 @@ def by_place(
 
         def compute(block: Block) -> None:
             seen, best = columns.at(block)[0], out[block.place]
-            rows = np.matmul(seen, matrix, out=buffer[: len(seen)])
+            rows = tall(seen, matrix, buffer[: len(seen)])
             if bias is not None and not ones:
                 rows += bias
             noted = None if found is None else found[(slice(None), *block.place)].reshape(places, -1)
@@ -157,7 +158,7 @@ def at_once(
         def compute(block: Block) -> None:
             seen, target = columns.at(block)[0], np.moveaxis(out[block.place], -1, 0)
             planes = buffer[: places * target.size].reshape(places, outputs, -1)
-            np.matmul(matrix.T, seen.T, out=planes.reshape(places * outputs, -1))
+            tall(seen, matrix, planes.reshape(places * outputs, -1).T)
             best = largest[: target.size].reshape(outputs, -1)
             noted = None
             if found is not None:
@@ -198,7 +199,7 @@ def weight_and_bias_gradient(
     sums: list[Any] = [None] * len(pieces)
 
     def work(tasks: Iterator[int]) -> None:
-        columns = Columns(images, whole.window, size, whole.geometry, every, biased)
+        columns = Columns(images, whole.window, size, whole.geometry, every, biased, by_row=True)
         most = every.images * every.rows * math.prod(size[1:]) * outputs
         buffer, compact = np.empty(places * most, x.dtype), np.empty(most, x.dtype)
         for i in tasks:
@@ -208,8 +209,8 @@ def weight_and_bias_gradient(
                 here = compact[: kept[0].size].reshape(kept.shape[1:])
                 here[...] = upstream[first:last, :, top:bottom].swapaxes(0, 1)
                 planes = select(here, kept, buffer[: kept.size].reshape(kept.shape))
-                found = np.matmul(planes.reshape(places * outputs, -1), columns.at(block)[0])
-                sums[i] = added(sums[i], found)
+                rows = planes.reshape(places * outputs, -1).T
+                sums[i] = added(sums[i], crossed(rows, columns.at(block)[0]))
 
     split(range(len(pieces)), work)
     total = reduce(added, sums)

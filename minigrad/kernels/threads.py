@@ -25,6 +25,10 @@ import numpy as np
 T = TypeVar("T")
 
 
+FORMS = "scipy_openblas_{}64_", "scipy_openblas_{}", "openblas_{}64_", "openblas_{}"  # OpenBLAS's names in its builds
+WITH_SMALL_PRODUCTS = "SkylakeX", "Cooperlake", "SapphireRapids"  # for which it has kernels that copy nothing
+
+
 class Blas:
     """The number of threads of the OpenBLAS that NumPy brings along; without it, nothing to hold."""
 
@@ -33,6 +37,7 @@ class Blas:
         self.get: Callable[[], Any] | None
         self.set: Callable[[int], Any] | None
         self.library, self.get, self.set = find_openblas() or (None, None, None)
+        self.has_small_products = core_of(self.library) in WITH_SMALL_PRODUCTS
         self.lock = threading.Lock()
         self.holders = 0  # kernels that run now, from whichever thread
         self.before = 1
@@ -90,12 +95,22 @@ def find_openblas() -> tuple[ctypes.CDLL, Callable[[], Any], Callable[[int], Any
         for path in sorted(folder.glob("*openblas*")):
             with contextlib.suppress(OSError):
                 library = ctypes.CDLL(str(path))
-                for form in ("scipy_openblas_{}64_", "scipy_openblas_{}", "openblas_{}64_", "openblas_{}"):
+                for form in FORMS:
                     get = getattr(library, form.format("get_num_threads"), None)
                     set = getattr(library, form.format("set_num_threads"), None)
                     if get is not None and set is not None:
                         return library, get, set
     return None
+
+
+def core_of(library: ctypes.CDLL | None) -> str:
+    """The processor that OpenBLAS has chosen its kernels for; empty if it does not say."""
+    for form in FORMS:
+        ask = getattr(library, form.format("get_corename"), None)
+        if ask is not None:
+            ask.restype = ctypes.c_char_p
+            return str((ask() or b"").decode())
+    return ""
 
 
 RANGES = 2  # for each thread at least: whoever is done takes the next, so that a thread which starts late delays nobody
