@@ -17,24 +17,18 @@ Array = np.ndarray[Any, Any]
 
 MOST = 10**6  # multiplications of a product that OpenBLAS does not copy for
 FEWEST = 16  # rows below which a product of its own costs more than it saves
-
-
-def in_pieces_of(rows: int, each: int) -> int:
-    """How many rows, each of so many multiplications, are multiplied at a time: all, or a part that is not copied."""
-    if not blas.has_small_products or rows * each <= MOST or FEWEST * each > MOST:
-        return rows
-    return rows // -(-rows * each // MOST)
+COLUMNS = 16  # that are multiplied at a time where a matrix is wide
 
 
 def tall(a: Array, b: Array, out: Array) -> Array:
     """a (n, k) @ b (k, m) into out (n, m). Fast if b is contiguous."""
     n, k = a.shape
     m = b.shape[1]
-    some = in_pieces_of(n, k * m)
-    if some == n:
+    count = -(-n * k * m // MOST)
+    if not blas.has_small_products or count < 2 or n < FEWEST * count:
         np.matmul(a, b, out=out)
         return out
-    count = n // some
+    some = n // count
     whole = count * some
     np.matmul(a[:whole].reshape(count, some, k), b, out=out[:whole].reshape(count, some, m))
     if whole < n:
@@ -46,13 +40,19 @@ def crossed(a: Array, b: Array) -> Array:
     """a.T @ b of tall matrices a (n, p) and b (n, q)."""
     n, p = a.shape
     q = b.shape[1]
-    some = in_pieces_of(n, p * q)
-    if some == n or 4 * p * q > some * max(p, q):  # then adding up takes as long as is saved
+    wide = COLUMNS if q >= 4 * COLUMNS else q
+    count = -(-n * p * wide // MOST)
+    if not blas.has_small_products or n * p * q <= MOST or n < FEWEST * count:
         return cast(Array, np.matmul(a.T, b))
-    count = n // some
+    some, columns = n // count, q // wide * wide
     whole = count * some
-    each = np.matmul(a[:whole].reshape(count, some, p).swapaxes(1, 2), b[:whole].reshape(count, some, q))
-    total: Array = np.add.reduce(each, axis=0)
+    each = np.empty((count, p, q), a.dtype)  # is added up: the fewer, the better
+    left = a[:whole].reshape(count, 1, some, p).swapaxes(2, 3)
+    right = b[:whole, :columns].reshape(count, some, -1, wide).swapaxes(1, 2)
+    np.matmul(left, right, out=each[..., :columns].reshape(count, p, -1, wide).swapaxes(1, 2))
+    if columns < q:
+        np.matmul(left[:, 0], b[:whole, columns:].reshape(count, some, -1), out=each[..., columns:])
+    total: Array = np.add.reduce(each, axis=0) if count > 1 else each[0]
     if whole < n:
         total += np.matmul(a[whole:].T, b[whole:])
     return total

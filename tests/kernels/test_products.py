@@ -17,7 +17,7 @@ from minigrad.kernels.threads import blas
 def matrices(draw: Any) -> Any:
     """a (n, k), b (k, m), c (n, m) of whole numbers, whose products are exact; rows or columns first in memory."""
     rng = np.random.default_rng(draw(st.integers(0, 1 << 16)))
-    n, k, m = draw(st.integers(1, 200)), draw(st.integers(1, 8)), draw(st.integers(1, 8))
+    n, k, m = draw(st.integers(1, 200)), draw(st.integers(1, 12)), draw(st.integers(1, 12))
     dtype = draw(st.sampled_from((np.float32, np.float64)))
     found = [rng.integers(-9, 10, shape).astype(dtype) for shape in ((n, k), (k, m), (n, m))]
     return [np.asfortranarray(x) if draw(st.booleans()) else x for x in found]
@@ -29,6 +29,7 @@ def small(request: pytest.FixtureRequest) -> Any:
         patch.setattr(blas, "has_small_products", request.param)
         patch.setattr(products, "MOST", 300)
         patch.setattr(products, "FEWEST", 2)
+        patch.setattr(products, "COLUMNS", 2)
         yield request.param
 
 
@@ -63,6 +64,7 @@ def test_pieces_have_at_most_so_many_multiplications(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(products, "np", Watched())
     monkeypatch.setattr(products, "MOST", 10**6)
     monkeypatch.setattr(products, "FEWEST", 16)
+    monkeypatch.setattr(products, "COLUMNS", 16)
     a, b, c = np.ones((2352, 145), np.float32), np.ones((145, 16), np.float32), np.ones((2352, 16), np.float32)
     for is_small in (True, False):
         monkeypatch.setattr(blas, "has_small_products", is_small)
