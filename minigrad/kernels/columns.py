@@ -45,14 +45,14 @@ class Blocks(NamedTuple):
         return self.each[-1].top > 0
 
 
-def blocks(images: Array | Deferred, weight: Array, size: Shape, pool: Shape = ()) -> Blocks:
+def blocks(images: Array | Deferred, weight: Shape, size: Shape, pool: Shape = ()) -> Blocks:
     """Blocks whose columns, of channels-last images for a weight (K, C / groups, *window), take at most BLOCK bytes.
 
     With `pool`, `size` and the blocks are those of what a pool of that window makes of the result.
     """
     rest = math.prod((*size[1:], *pool))
-    row = math.prod(weight.shape[2:]) * images.shape[-1] * images.dtype.itemsize * rest
-    rows, least = max(1, BLOCK // row), -(-SMALL // (rest * weight.size))
+    row = math.prod(weight[2:]) * images.shape[-1] * images.dtype.itemsize * rest
+    rows, least = max(1, BLOCK // row), -(-SMALL // (rest * math.prod(weight)))
     return _blocks(len(images), size[0], rows, least, available())
 
 
@@ -67,12 +67,12 @@ def _blocks(count: int, height: int, rows: int, least: int, threads: int) -> Blo
     return Blocks(each, max(b.last - b.first for b in each), max(b.bottom - b.top for b in each))
 
 
-def in_pieces(every: Sequence[T], one: Array) -> list[Sequence[T]]:
-    """The tasks cut into runs that each have a sum as large as `one`: who does what then changes no digit of the total.
+def in_pieces(every: Sequence[T], one: int) -> list[Sequence[T]]:
+    """The tasks cut into runs that each have a sum, of `one` bytes: who does what then changes no digit of the total.
 
     As many as the sums fit into the cache, so that no thread waits long for the last.
     """
-    return [every[first:last] for first, last in cut(len(every), max(1, len(every) * one.nbytes // BLOCK))]
+    return [every[first:last] for first, last in cut(len(every), max(1, len(every) * one // BLOCK))]
 
 
 def takes_ones(window: Shape, groups: int) -> bool:

@@ -18,7 +18,7 @@ import numpy as np
 
 from minigrad.kernels.columns import Block, Columns, Padded, blocks, in_pieces, takes_ones
 from minigrad.kernels.elementwise import rectify
-from minigrad.kernels.images import Array, Deferred, Geometry, Shape, channels_first, channels_last, precise
+from minigrad.kernels.images import Array, Deferred, Geometry, Shape, channels_first, channels_last, few, precise
 from minigrad.kernels.products import crossed, tall
 from minigrad.kernels.sums import sum_channels, sum_rows
 from minigrad.kernels.threads import blas, split
@@ -58,11 +58,11 @@ def correlation(
     """What computes out (N, *size, K) from images, both channels-last."""
     window, size = weight.shape[2:], out.shape[1:-1]
     if is_depthwise(weight, geometry):
-        one_by_one = [Block(a, a + 1, 0, size[0]) for a in range(len(images))]
-        return one_by_one, partial(convolve_channels, out, images, weight, bias, geometry, rectified)
+        some = [Block(first, last, 0, size[0]) for first, last in few(out)]
+        return some, partial(convolve_channels, out, images, weight, bias, geometry, rectified)
     ones = bias is not None and takes_ones(window, geometry.groups)
     matrices = by_group(weight, geometry.groups, bias if ones else None)
-    every = blocks(images, weight, size)
+    every = blocks(images, weight.shape, size)
     beside = 1 if len(size) == 1 and every.in_strips else size[-1]  # rows of a few hundred elements add faster
     width = beside * len(weight)
     line = None if bias is None or ones else np.tile(bias, beside)
@@ -166,14 +166,14 @@ def weight_and_bias_gradient(
     if not math.prod(upstream.shape) or not by_weight.size:
         return by_weight, np.zeros(outputs, dtype) if biased else None
     depthwise = is_depthwise(by_weight, geometry)
-    every = blocks(images, by_weight, size)
+    every = blocks(images, by_weight.shape, size)
     if isinstance(upstream, Deferred) and (depthwise or every.in_strips):
         upstream = channels_last(upstream.array())
     if depthwise:
         by_weight[...] = weigh_channels(upstream, images, window, geometry)
         return by_weight, sum_channels(channels_first(upstream)).astype(dtype, copy=False) if biased else None
     ones = biased and takes_ones(window, geometry.groups)
-    pieces = in_pieces(every.each, by_weight)
+    pieces = in_pieces(every.each, by_weight.nbytes)
     sums: list[Any] = [None] * len(pieces)
     plain: list[Any] = [None] * len(pieces)
 
@@ -219,11 +219,11 @@ def gradients(
     out = empty_unless_missed(images.shape, x.dtype, each, geometry)
     weights = [turned(weight[phase.taps], groups) for phase in each]
     matrices = [by_group(seen, groups) for seen in weights]
-    every = [blocks(upstream, seen, phase.size) for phase, seen in zip(each, weights, strict=True)]
+    every = [blocks(upstream, seen.shape, phase.size) for phase, seen in zip(each, weights, strict=True)]
     whole = len(each) == 1 and each[0].sees_all(upstream, weight) and not every[0].in_strips
     if isinstance(upstream, Deferred) and not whole:  # else each image is read once, and all of it
         upstream = channels_last(upstream.array())
-    pieces = [(k, piece) for k, found in enumerate(every) for piece in in_pieces(found.each, weight)]
+    pieces = [(k, piece) for k, found in enumerate(every) for piece in in_pieces(found.each, weight.nbytes)]
     sums: list[Any] = [None] * len(pieces)
     plain: list[Any] = [None] * len(pieces)
 
@@ -331,21 +331,21 @@ def taps(window: Shape, size: Shape, geometry: Geometry) -> Iterator[tuple[Any, 
 def convolve_channels(
     out: Array, images: Array, weight: Array, bias: Array | None, geometry: Geometry, rectified: bool
 ) -> Callable[[Block], None]:
-    """What computes a depthwise convolution of images into out, one image at a time."""
+    """What computes a depthwise convolution of images into out."""
     size, window = out.shape[1:-1], weight.shape[2:]
     padded = Padded(images, 1, geometry.reach(window, size), geometry.padding)
     rows = {tap: np.tile(weight[(slice(None), 0, *tap)], size[-1]).reshape(size[-1], -1) for tap in np.ndindex(*window)}
     product = np.empty((1, *size, out.shape[-1]), out.dtype)
 
     def compute(block: Block) -> None:
-        first, last = block.first, block.last
-        padded.fill(first, last)
-        seen, total = padded.seen(padded.frame, first, last), out[first:last]
-        total[...] = 0 if bias is None else bias
-        for place, tap in taps(window, size, geometry):
-            total += np.multiply(seen[place], rows[tap], out=product)
-        if rectified:
-            np.maximum(total, 0, out=total)
+        for a in range(block.first, block.last):
+            padded.fill(a, a + 1)
+            seen, total = padded.seen(padded.frame, a, a + 1), out[a : a + 1]
+            total[...] = 0 if bias is None else bias
+            for place, tap in taps(window, size, geometry):
+                total += np.multiply(seen[place], rows[tap], out=product)
+            if rectified:
+                np.maximum(total, 0, out=total)
 
     return compute
 
@@ -353,13 +353,13 @@ def convolve_channels(
 def weigh_channels(upstream: Array, images: Array, window: Shape, geometry: Geometry) -> Array:
     """The gradient (C, 1, *window) by the weight of a depthwise convolution."""
     size, channels = upstream.shape[1:-1], upstream.shape[-1]
-    pieces = in_pieces(range(len(images)), upstream[0])
+    pieces = few(upstream)
     sums = np.zeros((len(pieces), math.prod(window), channels), images.dtype)
 
     def work(tasks: Iterator[int]) -> None:
         padded = Padded(images, 1, geometry.reach(window, size), geometry.padding)
         for i in tasks:
-            for a in pieces[i]:
+            for a in range(*pieces[i]):
                 padded.fill(a, a + 1)
                 seen, g = padded.seen(padded.frame, a, a + 1), np.ascontiguousarray(upstream[a : a + 1])
                 for k, (place, _) in enumerate(taps(window, size, geometry)):

@@ -78,27 +78,28 @@ def convolve(
     winners: Winners | None = None,
 ) -> Array:
     """The largest element of each window `pool`, side by side, of what `convolution.convolve` gives. Fills `winners`."""
-    shape, places = (len(x), *size, len(weight)), math.prod(pool)
-    whole = wide(weight.shape, geometry, pool) if np.isfinite(x).all() else None  # its zeros would make NaN of inf
-    if winners is not None:
-        winners.rectified, winners.wide = rectified, whole
+    images, places, outputs = channels_last(x), math.prod(pool), len(weight)
+    whole, found = wide(weight.shape, geometry, pool), None
+    if whole is not None and not np.isfinite(x).all():  # its zeros would make NaN of inf
+        whole = None
     if whole is None:
-        out = np.empty(shape, x.dtype)
-        found = None if winners is None else np.empty((places, *shape), np.bool_)
-        job = partial(by_place, out, found, channels_last(x), weight, bias, geometry, rectified, pool)
+        out = best = np.empty((len(x), *size, outputs), x.dtype)
+        if winners is not None:
+            found = np.empty((places, *out.shape), np.bool_)
+        job = partial(by_place, out, found, images, weight, bias, geometry, rectified, pool)
     else:
-        out = np.moveaxis(np.empty((len(x), len(weight), *size), x.dtype), 1, -1)
-        found = (
-            None if winners is None else np.moveaxis(np.empty((places, len(weight), len(x), *size), np.bool_), 1, -1)
-        )
-        bias = None if bias is None else np.tile(bias, places)
-        job = partial(at_once, out, found, channels_last(x), whole.weight(weight), bias, whole, rectified)
+        out = np.empty((len(x), outputs, *size), x.dtype)
+        best = out.swapaxes(0, 1)
+        if winners is not None:
+            found = np.empty((places, *best.shape), np.bool_)
+        job = partial(at_once, out, found, images, weight, bias, whole, rectified)
     do([job(careful=False)])
     if winners is not None and found is not None:
-        if not settle(found, out, rectified):
+        if not settle(found, best, rectified):
             do([job(careful=True)])
-        winners.found = found
-    return channels_first(out)
+        winners.found = found if whole is None else np.moveaxis(found, 1, -1)
+        winners.rectified, winners.wide = rectified, whole
+    return channels_first(out) if whole is None else out
 
 
 def by_place(
@@ -116,7 +117,7 @@ def by_place(
     places, window, size, outputs = math.prod(pool), weight.shape[2:], out.shape[1:-1], len(weight)
     ones = bias is not None and takes_ones(window, 1)
     (matrix,) = by_group(weight, 1, bias if ones else None)
-    every = blocks(images, weight, size, pool)
+    every = blocks(images, weight.shape, size, pool)
 
     def start() -> Callable[[Block], None]:
         columns = Columns(images, window, size, geometry, every, ones, pool)
@@ -145,10 +146,10 @@ def at_once(
     rectified: bool,
     careful: bool,
 ) -> Job:
-    """What computes out (N, *size, K), and the winners, each channel's together in memory, from wide windows."""
-    places, size, outputs = len(whole.parts), out.shape[1:-1], out.shape[-1]
-    (matrix,) = by_group(weight, 1, bias)
-    every = blocks(images, weight, size)
+    """What computes out (N, K, *size), and the winners (places in the pool's window, K, N, *size), from wide windows."""
+    places, size, outputs = len(whole.parts), out.shape[2:], out.shape[1]
+    (matrix,) = by_group(whole.weight(weight), 1, None if bias is None else np.tile(bias, places))
+    every = blocks(images, (places * outputs, 1, *whole.window), size)
 
     def start() -> Callable[[Block], None]:
         columns = Columns(images, whole.window, size, whole.geometry, every, bias is not None)
@@ -156,13 +157,12 @@ def at_once(
         buffer, largest = np.empty(places * most, out.dtype), np.empty(most, out.dtype)
 
         def compute(block: Block) -> None:
-            seen, target = columns.at(block)[0], np.moveaxis(out[block.place], -1, 0)
+            first, last, top, bottom = block
+            target = out[first:last, :, top:bottom].swapaxes(0, 1)
             planes = buffer[: places * target.size].reshape(places, outputs, -1)
-            tall(seen, matrix, planes.reshape(places * outputs, -1).T)
+            tall(columns.at(block)[0], matrix, planes.reshape(places * outputs, -1).T)
             best = largest[: target.size].reshape(outputs, -1)
-            noted = None
-            if found is not None:
-                noted = np.moveaxis(found[(slice(None), *block.place)], -1, 1).reshape(planes.shape)
+            noted = None if found is None else found[:, :, first:last, top:bottom].reshape(planes.shape)
             reduce_planes(planes, best, rectified, noted, careful)
             target[...] = best.reshape(target.shape)
 
@@ -193,9 +193,9 @@ def weight_and_bias_gradient(
     images, upstream = channels_last(x), channels_first(g.upstream)
     won, whole = np.moveaxis(winners.found, -1, 1), winners.wide
     places, taps, size = len(won), math.prod(whole.window), g.size
-    product = np.empty((places * outputs, 1, *whole.window), x.dtype)
+    product = places * outputs, 1, *whole.window
     every = blocks(images, product, size)
-    pieces = in_pieces(every.each, product)
+    pieces = in_pieces(every.each, math.prod(product) * x.itemsize)
     sums: list[Any] = [None] * len(pieces)
 
     def work(tasks: Iterator[int]) -> None:

@@ -101,7 +101,6 @@ def first_largest(planes: Array, best: Array, rectified: bool = False, out: Arra
     """
     largest = np.equal(planes, best, out=out)
     if not settle(largest, best, rectified):  # no number equals NaN
-        keep_first(largest, best, rectified)
         later = np.zeros(best.shape, np.bool_)
         for here, seen in zip(largest[::-1], planes[::-1], strict=True):
             missing = seen != seen
@@ -111,22 +110,20 @@ def first_largest(planes: Array, best: Array, rectified: bool = False, out: Arra
 
 
 def settle(largest: Array, best: Array, rectified: bool) -> bool:
-    """Leave each window only the first of its largest elements, if several planes have them. False where there is NaN."""
-    if (best != best).any():
-        return False
-    if np.count_nonzero(largest) != (np.count_nonzero(best != 0) if rectified else best.size):
-        keep_first(largest, best, rectified)
-    return True
+    """Leave each window only the first of its largest elements, where several planes have them; False if some are NaN.
 
-
-def keep_first(largest: Array, best: Array, rectified: bool) -> None:
-    """Leave each window the first of its largest elements, or none if `rectified` and best is 0."""
-    if rectified:
-        largest &= best != 0
-    found = largest[0].copy()
-    for here in largest[1:]:
-        np.greater(here, found, out=here)
-        found |= here
+    Or none, if `rectified` and best is 0.
+    """
+    alive = np.not_equal(best, 0, order="C") if rectified else None
+    is_clear = not (best != best).any()
+    if not is_clear or np.count_nonzero(largest) != (best.size if alive is None else np.count_nonzero(alive)):
+        if alive is not None:
+            largest &= alive
+        found = largest[0].copy()
+        for here in largest[1:]:
+            np.greater(here, found, out=here)
+            found |= here
+    return is_clear
 
 
 class MaxPoolGradient(Deferred):
