@@ -24,6 +24,8 @@ WIDE = 256  # elements of a row that is long enough
 
 def wide(x: Array) -> Array:
     """x (N, C, *size) as a contiguous matrix of channels-last rows, several side by side; no copy if it is so in memory."""
+    if x.ndim == 2 and x.size <= TALL:
+        return np.ascontiguousarray(x)
     rows, channels = np.ascontiguousarray(channels_last(x)), x.shape[1]
     count = x.size // max(1, channels)
     beside = math.gcd(count, 1 << max(0, (WIDE // max(1, channels)).bit_length() - 1)) or 1 if x.size > TALL else 1
@@ -32,6 +34,8 @@ def wide(x: Array) -> Array:
 
 def images(rows: Array, like: Array) -> Array:
     """Such a matrix as the logical (N, C, *size) of `like`."""
+    if rows.shape == like.shape:
+        return rows
     return channels_first(rows.reshape(len(like), *like.shape[2:], like.shape[1]))
 
 
@@ -50,6 +54,8 @@ def per_channel(sums: Array, channels: int) -> Array:
 
 def ranges_of(rows: Array) -> list[tuple[int, int]]:
     """The rows in blocks, some for each thread."""
+    if 0 < rows.size < 2 * SMALL:
+        return [(0, len(rows))]
     width = max(1, int(rows.shape[1]))
     return cut(len(rows), max(1, BLOCK // width), -(-SMALL // width))
 
@@ -63,6 +69,11 @@ def moments(x: Array) -> tuple[Array, Array]:
     channels = x.shape[1]
     rows = wide(precise(x))
     count, ranges = rows.dtype.type(max(1, x.size // max(1, channels))), ranges_of(rows)
+    if len(ranges) == 1 and rows.shape[1] == channels:
+        mean = sum_rows(rows) / count
+        d = rows - mean
+        np.multiply(d, d, out=d)
+        return mean, sum_rows(d) / count
     start = rows[slice(*ranges[0])] if ranges else rows
     about = per_channel(sum_rows(start)[None], channels) / rows.dtype.type(max(1, start.size // max(1, channels)))
     line = repeated(about, rows)
