@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
+from minigrad.errors import ShapeError
 from minigrad.nn import functional
 from minigrad.nn.functional.sizes import Shape, Sizes, per_dim, repeated
 from minigrad.nn.module import Module
@@ -46,10 +47,12 @@ class _MaxPool(Module):
 
     def tile(self) -> Shape | None:
         """The window if windows lie side by side over the images and nothing but the largest elements is wanted."""
-        name = f"max_pool{self.dims}d"
-        sizes = (self.kernel_size, 1), (self.stride, 1), (self.padding, 0), (self.dilation, 1)
-        window, stride, padding, dilation = (per_dim(name, "kernel_size", n, self.dims, least) for n, least in sizes)
-        is_tile = stride == window and not any(padding) and set(dilation) == {1}
+        sizes = self.kernel_size, self.stride, self.padding, self.dilation
+        try:
+            window, stride, padding, dilation = (per_dim("max_pool", "sizes", n, self.dims) for n in sizes)
+        except (TypeError, ShapeError):  # the pool itself says what is wrong
+            return None
+        is_tile = stride == window and min(window) > 0 and not any(padding) and set(dilation) == {1}
         return window if is_tile and not self.ceil_mode and not self.return_indices else None
 
 

@@ -150,6 +150,7 @@ def changed(change: Callable[[nn.Sequential], Any]) -> nn.Sequential:
         lambda net: net.__setitem__(2, nn.MaxPool2d(2, dilation=2)),
         lambda net: net.__setitem__(2, nn.MaxPool2d(2, ceil_mode=True)),
         lambda net: net.__setitem__(2, nn.AvgPool2d(2)),
+        lambda net: net.__setitem__(2, nn.MaxPool2d(2, ())),
         lambda net: net.__setitem__(2, type("Own", (nn.MaxPool2d,), {})(2)),
         lambda net: net.insert(1, nn.Identity()),
         lambda net: net.insert(1, nn.ReLU()),
@@ -222,6 +223,9 @@ def test_errors_are_those_of_the_operations() -> None:
         network()(minigrad.randn(2, 2, 6, 6))
     with pytest.raises(ShapeError, match="max_pool1d"):
         changed(lambda net: net.__setitem__(2, nn.MaxPool1d(2)))(minigrad.randn(2, 1, 6, 6))
+    for sizes, wrong in (((2, 0), "stride"), ((0, None), "kernel_size"), (((2, 2, 2), None), "kernel_size")):
+        with pytest.raises(ShapeError, match=wrong):
+            changed(lambda net, sizes=sizes: net.__setitem__(2, nn.MaxPool2d(*sizes)))(minigrad.randn(2, 1, 6, 6))
     with F.strict_sizes(), pytest.raises(ShapeError, match="no whole number"):
         network()(minigrad.randn(2, 1, 7, 7))
     with pytest.raises(TypeError, match="must be Tensor"):
