@@ -15,7 +15,7 @@ from minigrad.kernels.threads import available, cut
 
 T = TypeVar("T")
 
-BLOCK = 3 << 19  # bytes of columns at a time
+BLOCK = 1 << 21  # bytes of columns at a time
 SMALL = 1 << 22  # multiplications below which a second thread costs more than it saves
 
 
