@@ -102,8 +102,8 @@ class Columns:
         channels, groups, dims = images.shape[-1], geometry.groups, len(size)
         seen = tuple(o * n for o, n in zip(size, pool, strict=True)) if pool else size
         self.padded = Padded(images, blocks.images, geometry.reach(window, seen), geometry.padding)
-        self.are_images = groups == math.prod(window) == 1 and self.padded.inner is None and seen == images.shape[1:-1]
-        self.are_images = self.are_images and not pool
+        is_whole = self.padded.inner is None and seen == images.shape[1:-1]
+        self.are_images = groups == math.prod(window) == 1 and is_whole and not pool
         if self.are_images:
             return
         self.by_row = by_row or channels > 1
